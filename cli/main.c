@@ -1,0 +1,89 @@
+/* weft -- the command. Dispatches to one file for each command. */
+#include <signal.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#ifndef WEFT_VERSION
+#define WEFT_VERSION "0.1.0"
+#endif
+
+static const struct command {
+        const char *name;
+        int (*run)(int argc, char **argv);
+        const char *synopsis;
+        const char *summary; /* NULL: hidden */
+} commands[] = {
+        { "run", cmd_run,
+          "run [--json] [--pin spread|compact|LIST] [--chunk BYTES] [--memory BYTES]\n"
+          "                [--restarts N] [--name NAME] [--verbose] 'PIPELINE'",
+          "run a pipeline over files or the standard input on every core" },
+        { "ls", cmd_ls, "ls [--json] [ARENA[/OBJECT]]...",
+          "list arenas, or what is in one" },
+        { "stat", cmd_stat, "stat [--json] ARENA[/OBJECT]...",
+          "all there is to know about an arena or an object" },
+        { "check", cmd_check, "check [--json] [--repair] ARENA...|--all",
+          "count every block by its owner; --repair settles the dead first" },
+        { "rm", cmd_rm, "rm [--json] ARENA[/OBJECT]...", "remove an arena or an object" },
+        { "clean", cmd_clean, "clean [--json] [--dry-run]",
+          "remove the arenas of which nobody is alive" },
+        { "doctor", cmd_doctor, "doctor [--json]",
+          "what of this machine is fine for weft, and what to change" },
+        { "help", cmd_help, "help [COMMAND]", "this list, or one command's usage" },
+        { "run-worker", cmd_run_worker, "run-worker", NULL },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const struct command *find(const char *name)
+{
+        for (int i = 0; i < COMMANDS; i++)
+                if (!strcmp(commands[i].name, name))
+                        return &commands[i];
+        return NULL;
+}
+
+const char *cli_synopsis(const char *command)
+{
+        const struct command *c = find(command);
+        return c && c->summary ? c->synopsis : NULL;
+}
+
+int cmd_help(int argc, char **argv)
+{
+        if (argc > 2)
+                return cli_usage("one command at a time");
+        if (argc == 2) {
+                const struct command *c = find(argv[1]);
+                if (!c || !c->summary)
+                        return cli_usage("there is no command '%s'", argv[1]);
+                printf("usage: weft %s\n\n%s\n", c->synopsis, c->summary);
+                return cli_flush();
+        }
+        puts("usage: weft COMMAND [ARGUMENT...]\n");
+        for (int i = 0; i < COMMANDS; i++)
+                if (commands[i].summary)
+                        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+        puts("\n  weft run 'files:/usr/include/*.h | words | count | top=20'\n"
+             "\nweft(1) says more; 'weft help COMMAND' shows its usage.");
+        return cli_flush();
+}
+
+int main(int argc, char **argv)
+{
+        if (argc < 2)
+                return cli_usage("no command given");
+        if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+                puts("weft " WEFT_VERSION);
+                return cli_flush();
+        }
+        if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+                return cmd_help(1, argv);
+        const struct command *c = find(argv[1]);
+        if (!c)
+                return cli_usage("there is no command '%s'", argv[1]);
+        cli.command = c->name;
+        signal(SIGXFSZ, SIG_IGN); /* a file limit is then an error that can be said */
+        if (c->run != cmd_help && c->run != cmd_run_worker)
+                cli_sweep();
+        return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,21 @@
+# Every module, a line each: weft_module(room name [WITHOUT piece...]). A line
+# stays out of the build as long as WEFT_PARTIAL is on and its files are not there.
+option(WEFT_PARTIAL "Report the missing pieces of a module instead of failing" OFF)
+
+weft_module(runtime arena)
+weft_module(runtime agent)
+weft_module(runtime block)
+weft_module(runtime object)
+weft_module(runtime wait)
+weft_module(runtime topology WITHOUT shared stress crash)
+weft_module(structures queue)
+weft_module(structures array)
+
+# Tests that belong to no one module: weft_test(kind room name labels...).
+weft_test(unit runtime error)
+weft_test(crash runtime selftest)
+
+# 75 operations want more time than the sweeps take by default.
+if(TEST crash/queue)
+  set_property(TEST crash/queue APPEND PROPERTY ENVIRONMENT "WEFT_SWEEP_SECONDS=120")
+endif()

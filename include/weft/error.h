@@ -1,0 +1,49 @@
+/* weft/error.h -- one meaning for each error code.
+ *
+ * Every weft call that can fail returns 0, or a count >= 0, or one of these,
+ * negated. The C library's `errno` is left as it was.
+ *
+ *   -EAGAIN      full or empty, and the deadline was WEFT_NOW
+ *   -ETIMEDOUT   full or empty until the deadline
+ *   -EPIPE       shut down: no more pushes; for a pop: and drained
+ *   -EOWNERDEAD  its owner died
+ *   -ENOENT      no such name, or a ref whose block is gone
+ *   -EEXIST      the name is taken
+ *   -EPROTO      something else of that name: wrong kind, size or format version
+ *   -EUCLEAN     the shared bytes are corrupt
+ *   -EROFS       this handle is read-only
+ *   -ENOSPC      the arena has reached its maximum, or the tmpfs is full
+ *   -EMFILE      no seat is left (agents), or the directory is full (objects)
+ *   -EINVAL      an argument is out of its documented range
+ *   -ENAMETOOLONG, -EILSEQ   a name too long, or not valid UTF-8
+ *   -EPERM       not yours: another user's arena, another owner's block
+ *   -EACCES      the file mode forbids it
+ *   -ELOOP       the arena's name is a symbolic link
+ *   -EBUSY       in use
+ *   -ENOMEM      no process-local memory
+ *   -ENOTSUP     this machine or kernel cannot
+ */
+#ifndef WEFT_ERROR_H
+#define WEFT_ERROR_H
+
+#include <errno.h>
+#include <weft/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What `code` (0, positive, or a negated errno) means to weft, in a few words.
+ * A constant string; never NULL. Safe from any thread and signal handler. */
+WEFT_API const char *weft_strerror(int code);
+
+/* The same with the name of what it happened to: "queue 'jobs': empty". Writes at
+ * most `bytes` bytes, 0-terminated, into `buffer` and returns `buffer`. `what` may
+ * be NULL. */
+WEFT_API const char *weft_strerror_of(int code, const char *what, char *buffer,
+                                      size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

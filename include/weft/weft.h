@@ -1,0 +1,15 @@
+/* weft/weft.h -- everything. */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+
+#include <weft/agent.h>
+#include <weft/arena.h>
+#include <weft/array.h>
+#include <weft/block.h>
+#include <weft/error.h>
+#include <weft/object.h>
+#include <weft/queue.h>
+#include <weft/topology.h>
+#include <weft/wait.h>
+
+#endif

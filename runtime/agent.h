@@ -1,0 +1,87 @@
+/* runtime/agent.h -- this thread's seat in an arena. */
+#ifndef WEFT_RUNTIME_AGENT_H
+#define WEFT_RUNTIME_AGENT_H
+
+#include <weft/agent.h>
+
+#include "runtime/agent_shared.h"
+#include "runtime/arena.h"
+
+struct weft_block_cache;
+
+struct weft_agent {
+        weft_arena_t *arena;
+        struct weft_seat_shared *seat;
+        uint32_t sig;       /* how it signs: see shared.h */
+        uint32_t index;     /* of the seat */
+        uint64_t looked_ns; /* when it last looked for the dead */
+        struct weft_block_cache
+                *blocks;         /* its slabs: block.c; NULL until the first use */
+        weft_a64_t *touched;     /* bit i: pinned directory entry i */
+        struct weft_agent *next; /* of this process in this arena */
+        struct weft_agent *mine; /* of this thread in other arenas */
+};
+
+/* Who this thread was last. Valid while the serial is the arena's; a fork clears
+ * `alive` by MADV_WIPEONFORK, so that a child never speaks as its parent. */
+struct weft_me {
+        uint64_t serial;
+        struct weft_agent *agent;
+};
+extern _Thread_local struct weft_me weft_me __attribute__((tls_model("initial-exec")));
+extern weft_a64_t *weft_alive; /* 1 in the process that set it, 0 in its children */
+
+/* Finds or takes this thread's seat. -EMFILE, -EROFS, -ENOMEM. */
+WEFT_CHECK int weft_agent_find(weft_arena_t *arena, struct weft_agent **agent);
+
+static inline int weft_agent_self(weft_arena_t *arena, struct weft_agent **agent)
+{
+        if (__builtin_expect(weft_me.serial == arena->serial && weft_alive->raw, 1)) {
+                *agent = weft_me.agent;
+                return 0;
+        }
+        return weft_agent_find(arena, agent);
+}
+
+/* Between these the agent may read pages that it does not own: nobody punches them.
+ * Never held over a wait. Nests. */
+static inline void weft_read_begin(struct weft_agent *agent)
+{
+        weft_store_rlx(&agent->seat->reading, weft_load_rlx(&agent->seat->reading) + 1);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+}
+
+static inline void weft_read_end(struct weft_agent *agent)
+{
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        weft_store_rlx(&agent->seat->reading, weft_load_rlx(&agent->seat->reading) - 1);
+}
+
+/* True when nobody can be inside weft_read_begin() .. end() begun before this call (the
+ * caller's own, by `me`, apart), nor will see what the caller hid before it. False is
+ * "cannot tell": do not punch. Never waits. */
+bool weft_no_readers(weft_arena_t *arena, const struct weft_agent *me);
+
+enum weft_life { WEFT_ALIVE, WEFT_GONE };
+
+/* Is the agent that signed `sig` alive? If it is proved dead it is settled here and now:
+ * WEFT_GONE means that its signature is nowhere any more. 18 ns when alive. */
+enum weft_life weft_agent_life(weft_arena_t *arena, uint32_t sig);
+
+/* Gives this process's mapping of the arena up once nobody in it uses it any more; the
+ * registry is locked. True if it is gone. */
+bool weft_arena_retire(weft_arena_t *arena);
+
+/* In a child after fork(): forgets the parent's agents of every arena. Registry locked. */
+void weft_arenas_forget_agents(void);
+
+/* Is seat i taken, and by the dead, as far as one look tells? */
+bool weft_seat_peek(const struct weft_seat_shared *seat, struct weft_agent_info *info);
+
+/* Settles all dead agents; returns how many. What waiters do while they wait. */
+uint32_t weft_agents_settle(weft_arena_t *arena, struct weft_recovery *report);
+
+/* The same for a waiter that comes by often: not more than every WEFT_WAIT_RECHECK_NS. */
+void weft_agents_settle_sometimes(struct weft_agent *agent, uint64_t now);
+
+#endif

@@ -1,0 +1,37 @@
+/* runtime/agent_shared.h -- a seat as it lies in the seat table.
+ *
+ * `life` is a robust, process-shared mutex that the holder's thread keeps locked as
+ * long as it lives. Whoever gets it with EOWNERDEAD is the one recoverer, and acts as
+ * the dead until the seat is settled; if he dies, the next one gets it the same way.
+ * libc keeps list pointers in it: the seat table is trusted (DESIGN section 4).
+ *
+ * Invariant: state is HELD only between a join and the end of the settling of that
+ * holder; a seat is handed out anew, under the next generation, only when it is FREE.
+ * So no signature of an earlier generation is anywhere in the arena.
+ *
+ * Edges (release -> acquire)
+ *   [L] leave, settle -> join   all that a holder left is settled before the next one
+ *   [F] in arena_shared.h
+ *
+ * Read begin and punch are a Dekker pair too, ordered by membarrier: weft_no_readers().
+ */
+#ifndef WEFT_RUNTIME_AGENT_SHARED_H
+#define WEFT_RUNTIME_AGENT_SHARED_H
+
+#include "runtime/shared.h"
+
+enum { WEFT_SEAT_FREE = 0, WEFT_SEAT_HELD = 1 };
+
+struct weft_seat_shared {
+        uint64_t life[6]; /* pthread_mutex_t */
+        weft_a64_t state; /* generation << 8 | WEFT_SEAT_... */
+        weft_a64_t
+                reading; /* not 0 while its holder may read pages that it does not own */
+        weft_a32_t pid;  /* for people */
+        weft_a32_t tid;
+        uint64_t spare[7];
+};
+WEFT_PIN(struct weft_seat_shared, 128);
+WEFT_PIN_AT(struct weft_seat_shared, state, 48);
+
+#endif

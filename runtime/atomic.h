@@ -1,0 +1,228 @@
+/* runtime/atomic.h -- the one door to atomic operations.
+ *
+ * The order is in the name, so that a reader sees it and grep finds it:
+ *
+ *   weft_load_{rlx,acq}(p)             weft_store_{rlx,rel}(p, v)
+ *   weft_cas_{rlx,acq,rel,acq_rel}(p, &expect, v)     strong; updates expect
+ *   weft_swap_acq_rel(p, v)            weft_add_{rlx,acq_rel}(p, v)   old value
+ *   weft_or_acq_rel(p, v), weft_and_acq_rel(p, v)     old value (or: bit sets)
+ *   weft_cas16_acq_rel(p, &expect, v)  16 bytes; updates expect
+ *   weft_fence_seq(), weft_pause()
+ *
+ * on weft_a32_t, weft_a64_t and weft_a128_t, which nothing else may read or write.
+ * Concurrency Kit's ck_pr does the work. Under ThreadSanitizer, which cannot see into
+ * inline assembly, the compiler's own C11 atomics do.
+ *
+ * Each operation, and each copy into shared memory, is one step: in _steps builds
+ * weft_step() may switch to another participant there, or kill this one.
+ */
+#ifndef WEFT_RUNTIME_ATOMIC_H
+#define WEFT_RUNTIME_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <ck_pr.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define WEFT_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEFT_TSAN 1
+#endif
+#endif
+#ifdef WEFT_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+typedef struct {
+        uint32_t raw;
+} weft_a32_t;
+
+typedef struct {
+        uint64_t raw;
+} weft_a64_t;
+
+/* Two words that change together. `lo` alone may be loaded as a hint. */
+typedef union {
+        _Alignas(16) uint64_t raw[2];
+        struct {
+                weft_a64_t lo, hi;
+        };
+} weft_a128_t;
+
+struct weft_pair {
+        _Alignas(16) uint64_t lo;
+        uint64_t hi;
+};
+
+#ifdef WEFT_STEPS
+void weft_step(const char *file, int line);
+#define WEFT_STEP() weft_step(__FILE__, __LINE__)
+#else
+#define WEFT_STEP() ((void)0)
+#endif
+
+#ifdef WEFT_TSAN
+
+#define weft_load_rlx(p) (WEFT_STEP(), __atomic_load_n(&(p)->raw, __ATOMIC_RELAXED))
+#define weft_load_acq(p) (WEFT_STEP(), __atomic_load_n(&(p)->raw, __ATOMIC_ACQUIRE))
+#define weft_store_rlx(p, v) \
+        (WEFT_STEP(), __atomic_store_n(&(p)->raw, (v), __ATOMIC_RELAXED))
+#define weft_store_rel(p, v) \
+        (WEFT_STEP(), __atomic_store_n(&(p)->raw, (v), __ATOMIC_RELEASE))
+#define WEFT_CAS(p, e, v, ok, fail) \
+        (WEFT_STEP(), __atomic_compare_exchange_n(&(p)->raw, (e), (v), false, ok, fail))
+#define weft_cas_rlx(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+#define weft_cas_acq(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)
+#define weft_cas_rel(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define weft_cas_acq_rel(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)
+#define weft_swap_acq_rel(p, v) \
+        (WEFT_STEP(), __atomic_exchange_n(&(p)->raw, (v), __ATOMIC_SEQ_CST))
+#define weft_add_rlx(p, v) \
+        (WEFT_STEP(), __atomic_fetch_add(&(p)->raw, (v), __ATOMIC_RELAXED))
+#define weft_add_acq_rel(p, v) \
+        (WEFT_STEP(), __atomic_fetch_add(&(p)->raw, (v), __ATOMIC_SEQ_CST))
+#define weft_or_acq_rel(p, v) \
+        (WEFT_STEP(), __atomic_fetch_or(&(p)->raw, (v), __ATOMIC_SEQ_CST))
+#define weft_and_acq_rel(p, v) \
+        (WEFT_STEP(), __atomic_fetch_and(&(p)->raw, (v), __ATOMIC_SEQ_CST))
+#define weft_fence_seq() (WEFT_STEP(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#define weft_pause() __builtin_ia32_pause()
+
+#else /* Concurrency Kit */
+
+#define WEFT_TYPED(p, op) \
+        _Generic((p), weft_a32_t *: op##_32, const weft_a32_t *: op##_32, \
+                 weft_a64_t *: op##_64, const weft_a64_t *: op##_64)
+
+/* On x86 every load acquires and every store releases once the compiler keeps its
+ * order, and every locked operation is a full fence; ck_pr's fences say just that. */
+#define WEFT_DOOR(bits) \
+        static inline uint##bits##_t weft_load_rlx_##bits(const weft_a##bits##_t *p) \
+        { \
+                return ck_pr_load_##bits(&p->raw); \
+        } \
+        static inline uint##bits##_t weft_load_acq_##bits(const weft_a##bits##_t *p) \
+        { \
+                uint##bits##_t v = ck_pr_load_##bits(&p->raw); \
+                ck_pr_fence_acquire(); \
+                return v; \
+        } \
+        static inline void weft_store_rlx_##bits(weft_a##bits##_t *p, uint##bits##_t v) \
+        { \
+                ck_pr_store_##bits(&p->raw, v); \
+        } \
+        static inline void weft_store_rel_##bits(weft_a##bits##_t *p, uint##bits##_t v) \
+        { \
+                ck_pr_fence_release(); \
+                ck_pr_store_##bits(&p->raw, v); \
+        } \
+        static inline bool weft_cas_##bits(weft_a##bits##_t *p, uint##bits##_t *e, \
+                                           uint##bits##_t v) \
+        { \
+                return ck_pr_cas_##bits##_value(&p->raw, *e, v, e); \
+        } \
+        static inline uint##bits##_t weft_swap_##bits(weft_a##bits##_t *p, \
+                                                      uint##bits##_t v) \
+        { \
+                return ck_pr_fas_##bits(&p->raw, v); \
+        } \
+        static inline uint##bits##_t weft_add_##bits(weft_a##bits##_t *p, \
+                                                     uint##bits##_t v) \
+        { \
+                return ck_pr_faa_##bits(&p->raw, v); \
+        } \
+        static inline uint##bits##_t weft_or_##bits(weft_a##bits##_t *p, \
+                                                    uint##bits##_t v) \
+        { \
+                uint##bits##_t old = ck_pr_load_##bits(&p->raw); \
+                while (!ck_pr_cas_##bits##_value(&p->raw, old, old | v, &old)) \
+                        ; \
+                return old; \
+        } \
+        static inline uint##bits##_t weft_and_##bits(weft_a##bits##_t *p, \
+                                                     uint##bits##_t v) \
+        { \
+                uint##bits##_t old = ck_pr_load_##bits(&p->raw); \
+                while (!ck_pr_cas_##bits##_value(&p->raw, old, old & v, &old)) \
+                        ; \
+                return old; \
+        }
+
+WEFT_DOOR(32)
+WEFT_DOOR(64)
+
+#define weft_load_rlx(p) (WEFT_STEP(), WEFT_TYPED(p, weft_load_rlx)(p))
+#define weft_load_acq(p) (WEFT_STEP(), WEFT_TYPED(p, weft_load_acq)(p))
+#define weft_store_rlx(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_store_rlx)((p), (v)))
+#define weft_store_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_store_rel)((p), (v)))
+#define weft_cas_rlx(p, e, v) (WEFT_STEP(), WEFT_TYPED(p, weft_cas)((p), (e), (v)))
+#define weft_cas_acq(p, e, v) weft_cas_rlx(p, e, v)
+#define weft_cas_rel(p, e, v) weft_cas_rlx(p, e, v)
+#define weft_cas_acq_rel(p, e, v) weft_cas_rlx(p, e, v)
+#define weft_swap_acq_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_swap)((p), (v)))
+#define weft_add_rlx(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_add)((p), (v)))
+#define weft_add_acq_rel(p, v) weft_add_rlx(p, v)
+#define weft_or_acq_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_or)((p), (v)))
+#define weft_and_acq_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_and)((p), (v)))
+#define weft_fence_seq() (WEFT_STEP(), ck_pr_fence_memory())
+#define weft_pause() ck_pr_stall()
+
+#endif
+
+/* ThreadSanitizer's own 16-byte operations hold a lock of this process alone, so that two
+ * processes undo each other's: it is told of the real one instead. */
+static inline bool weft_cas16_acq_rel(weft_a128_t *p, struct weft_pair *expect,
+                                      struct weft_pair v)
+{
+        uint64_t old[2] = { expect->lo, expect->hi }, want[2] = { v.lo, v.hi }, was[2];
+        WEFT_STEP();
+#ifdef WEFT_TSAN
+        __tsan_release(p);
+#endif
+        bool done = ck_pr_cas_64_2_value(p->raw, old, want, was);
+#ifdef WEFT_TSAN
+        __tsan_acquire(p);
+#endif
+        expect->lo = was[0];
+        expect->hi = was[1];
+        return done;
+}
+
+/* Plain bytes into and out of shared memory, for readers that validate afterwards. A
+ * crash may leave any part of them written. Under ThreadSanitizer they go word by
+ * word as relaxed atomics, because such a race is meant. */
+static inline void weft_copy_raw(void *to, const void *from, size_t n)
+{
+#ifdef WEFT_TSAN
+        unsigned char *t = to;
+        const unsigned char *f = from;
+        for (size_t i = 0; i < n; i++)
+                __atomic_store_n(t + i, __atomic_load_n(f + i, __ATOMIC_RELAXED),
+                                 __ATOMIC_RELAXED);
+#else
+        memcpy(to, from, n);
+#endif
+}
+
+static inline void weft_copy_in(void *shared, const void *local, size_t n)
+{
+#ifdef WEFT_STEPS
+        WEFT_STEP();
+        weft_copy_raw(shared, local, n / 2);
+        WEFT_STEP();
+        weft_copy_raw((char *)shared + n / 2, (const char *)local + n / 2, n - n / 2);
+#else
+        weft_copy_raw(shared, local, n);
+#endif
+}
+
+static inline void weft_copy_out(void *local, const void *shared, size_t n)
+{
+        WEFT_STEP();
+        weft_copy_raw(local, shared, n);
+}
+
+#endif

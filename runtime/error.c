@@ -1,0 +1,65 @@
+/* runtime/error.c -- error codes in words. */
+#include <stdio.h>
+
+#include <weft/error.h>
+
+const char *weft_strerror(int code)
+{
+        if (code >= 0)
+                return "success";
+        switch (code < -4095 ? 0 : -code) { /* the kernel's are not beyond */
+        case EAGAIN:
+                return "full or empty";
+        case ETIMEDOUT:
+                return "full or empty until the deadline";
+        case EPIPE:
+                return "shut down";
+        case EOWNERDEAD:
+                return "its owner died";
+        case ENOENT:
+                return "not there";
+        case EEXIST:
+                return "already there";
+        case EPROTO:
+                return "of another kind or format";
+        case EUCLEAN:
+                return "corrupt";
+        case EROFS:
+                return "opened read-only";
+        case ENOSPC:
+                return "arena or shared memory full";
+        case EMFILE:
+                return "no seat or directory entry left";
+        case EINVAL:
+                return "invalid argument";
+        case ENAMETOOLONG:
+                return "name too long";
+        case EILSEQ:
+                return "name is not valid UTF-8";
+        case EPERM:
+                return "not yours";
+        case EACCES:
+                return "permission denied";
+        case ELOOP:
+                return "a symbolic link";
+        case EBUSY:
+                return "in use";
+        case ENOMEM:
+                return "out of process memory";
+        case ENOTSUP:
+                return "not supported by this machine or kernel";
+        default:
+                return "unexpected system error";
+        }
+}
+
+const char *weft_strerror_of(int code, const char *what, char *buffer, size_t bytes)
+{
+        if (!buffer || !bytes)
+                return weft_strerror(code);
+        if (what && *what)
+                snprintf(buffer, bytes, "%s: %s", what, weft_strerror(code));
+        else
+                snprintf(buffer, bytes, "%s", weft_strerror(code));
+        return buffer;
+}

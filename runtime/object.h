@@ -1,0 +1,129 @@
+/* runtime/object.h -- what a kind of object must bring, and what it gets. */
+#ifndef WEFT_RUNTIME_OBJECT_H
+#define WEFT_RUNTIME_OBJECT_H
+
+#include <weft/object.h>
+
+#include "runtime/agent.h"
+
+/* An object's id: directory index and incarnation, never 0. Its blocks are owned by
+ * weft_owner_make(WEFT_OWNER_OBJECT, id). */
+struct weft_object {
+        weft_arena_t *arena;
+        struct weft_agent *agent; /* who acts; NULL when read-only */
+        uint32_t id;
+        void *sh; /* its shared header, `header_bytes` long */
+};
+
+/* One record a kind, registered by a constructor in the kind's file. */
+struct weft_kind {
+        const char *name;      /* at most 15 bytes */
+        uint32_t id;           /* unique, in shared memory */
+        uint32_t version;      /* of the shared layout */
+        uint32_t header_bytes; /* of the shared header */
+
+        /* Returns what agent `sig`, dead or leaving or closing, left in the object, and
+         * wakes everybody who waits there. Signs as `sig`, frees blocks as `o->agent` (the
+         * dead itself, or a sibling thread that closes). Idempotent. Called for the
+         * objects that `sig` touched. 0 or -EUCLEAN. */
+        int (*recover)(struct weft_object *o, uint32_t sig);
+
+        /* Frees what the object owns, the header apart, which the directory frees. Nobody
+         * has it open. Idempotent: may be begun again after a death in it; so free
+         * with weft_block_free_from(). */
+        void (*destroy)(struct weft_object *o);
+
+        /* 0 if its invariants hold, -EUCLEAN; `bytes` is what it owns, if it can tell. */
+        int (*check)(struct weft_object *o, uint64_t *bytes);
+
+        /* Fills `detail` (and what it likes) for people. Read-only. */
+        void (*describe)(struct weft_object *o, struct weft_object_info *info);
+
+        struct weft_kind *next; /* the registry's */
+};
+void weft_kind_register(struct weft_kind *kind);
+
+/* An open object of this process: the first member of every module's handle. */
+struct weft_handle {
+        weft_arena_t *arena;
+        struct weft_kind *kind;
+        void *sh; /* the shared header */
+        uint32_t id;
+        uint32_t index; /* id's directory index */
+        struct weft_handle *next;
+};
+
+static inline weft_owner_t weft_handle_owner(const struct weft_handle *handle)
+{
+        return weft_owner_make(WEFT_OWNER_OBJECT, handle->id);
+}
+
+/* What a creator works with, before anybody else can see the object. */
+struct weft_draft {
+        weft_arena_t *arena;
+        struct weft_agent *agent;
+        weft_owner_t owner; /* the object to be */
+        void *sh;           /* its zeroed header */
+        const void *options;
+};
+
+/* Takes a block for the object to be: owned by it at once. Not zeroed. */
+WEFT_CHECK int weft_draft_alloc(struct weft_draft *draft, uint64_t bytes, weft_ref_t *ref,
+                                void **at);
+
+/*
+ * Makes an object: claims an entry, has `init` build it, publishes it whole. `init`
+ * returns 0 or an error, upon which all is undone. Fills `handle`. -EEXIST, ...
+ * With `or_open`, an existing one of this kind is opened instead: 1 is returned then.
+ */
+WEFT_CHECK int weft_object_create(weft_arena_t *arena, const char *name,
+                                  struct weft_kind *kind, const void *options,
+                                  int (*init)(struct weft_draft *draft), bool or_open,
+                                  struct weft_handle *handle);
+
+/* Finds it, checks kind and version, pins it (unless read-only), fills `handle`. The
+ * module checks its header next, and calls weft_object_close() if it does not like it. */
+WEFT_CHECK int weft_object_open(weft_arena_t *arena, const char *name,
+                                struct weft_kind *kind, struct weft_handle *handle);
+
+/* Unpins; frees a removed object when this was the last. */
+void weft_object_close(struct weft_handle *handle);
+
+int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
+                    struct weft_agent *me);
+
+/* Every operation begins with this: finds this thread's agent and makes sure that the
+ * object will be recovered when it dies. -ENOENT when the object has gone. */
+static inline int weft_handle_enter(struct weft_handle *handle, struct weft_agent **agent)
+{
+        int rc = weft_agent_self(handle->arena, agent);
+        if (__builtin_expect(rc != 0, 0))
+                return rc;
+        if (__builtin_expect(weft_load_rlx(&(*agent)->touched[handle->index / 64]) >>
+                                             handle->index % 64 &
+                                     1,
+                             1))
+                return 0;
+        return weft_handle_pin(handle, *agent, *agent);
+}
+
+/* For agent.c: settles all objects for a dead or leaving agent; 0, or -EPROTO when one
+ * is of no kind known in this process (the seat then stays unsettled). */
+WEFT_CHECK int weft_objects_settle(struct weft_agent *agent);
+
+/* For block.c: `owner`, an object, is being given a block that its kind does not know;
+ * to be called before the block is handed over. */
+void weft_object_given(weft_arena_t *arena, weft_owner_t owner);
+
+/* True if the object with this owner word is there. */
+bool weft_object_there(weft_arena_t *arena, weft_owner_t owner);
+
+/* Runs every object's check; tells how many failed. */
+WEFT_CHECK int weft_objects_check(weft_arena_t *arena, uint32_t *corrupt);
+uint32_t weft_objects_count(weft_arena_t *arena);
+
+/* Sizes of the directory's tables. */
+uint64_t weft_objects_bucket_bytes(void);
+uint64_t weft_objects_entry_bytes(void);
+
+#endif

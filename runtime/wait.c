@@ -1,0 +1,167 @@
+/* runtime/wait.c -- spin a moment, then sleep on a shared futex. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/wait.h"
+
+/* word = seq (32) | waiters (20) | epoch (12), from the low end: wait_shared.h */
+#define ONE_WAITER (UINT64_C(1) << 32)
+#define WAITERS_MASK (UINT64_C(0xfffff) << 32)
+#define EPOCH_SHIFT 52
+
+enum { SPIN_LEAST = 32, SPIN_MOST = 4096, SPIN_EAGER = 256 };
+
+uint64_t weft_now(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * WEFT_SEC + (uint64_t)t.tv_nsec;
+}
+
+uint64_t weft_after(uint64_t ns)
+{
+        uint64_t now = weft_now();
+        return ns > WEFT_NEVER - now ? WEFT_NEVER : now + ns;
+}
+
+static long futex(struct weft_wait_shared *wait, int op, uint32_t value,
+                  const struct timespec *until)
+{
+        int saved = errno; /* errno is the caller's */
+        long rc = syscall(SYS_futex, &wait->word, op, value, until, NULL,
+                          FUTEX_BITSET_MATCH_ANY);
+        errno = saved;
+        return rc;
+}
+
+static uint64_t bump(uint64_t word)
+{
+        return (word & ~UINT64_C(0xffffffff)) | (uint32_t)(word + 1);
+}
+
+/* Crash in wake: before the CAS, or between it and the system call, the sleepers do not
+ * hear of it and look again by themselves within WEFT_WAIT_RECHECK_NS. */
+void weft_wait_wake(struct weft_wait_shared *wait, uint32_t n)
+{
+        uint64_t word = weft_load_acq(&wait->word); /* [W] */
+        do {
+                if (!(word & WAITERS_MASK))
+                        return;
+        } while (!weft_cas_acq_rel(&wait->word, &word, bump(word))); /* [W] LP of wake */
+        int cpu = sched_getcpu();
+        if (cpu >= 0 && weft_load_rlx(&wait->cpu) != (uint32_t)cpu + 1)
+                weft_store_rlx(&wait->cpu, (uint32_t)cpu + 1);
+        futex(wait, FUTEX_WAKE, n > INT32_MAX ? INT32_MAX : n, NULL);
+}
+
+void weft_wait_reset(struct weft_wait_shared *wait)
+{
+        uint64_t word = weft_load_acq(&wait->word), fresh; /* [W] */
+        do {
+                uint64_t epoch = (word >> EPOCH_SHIFT) + 1;
+                fresh = epoch << EPOCH_SHIFT | (uint32_t)(word + 1);
+        } while (!weft_cas_acq_rel(&wait->word, &word, fresh)); /* [W] */
+        futex(wait, FUTEX_WAKE, INT32_MAX, NULL);
+}
+
+/* Counts this waiter in; what the word was made is what sleep() compares with. */
+static uint64_t count_in(struct weft_wait_shared *wait)
+{
+        uint64_t word = weft_load_acq(&wait->word);                      /* [W] */
+        while (!weft_cas_acq_rel(&wait->word, &word, word + ONE_WAITER)) /* [W] */
+                ;
+        return word + ONE_WAITER;
+}
+
+/* Crash between count_in and count_out: one too many is counted, until recovery resets. */
+static void count_out(struct weft_wait_shared *wait, uint64_t epoch)
+{
+        uint64_t word = weft_load_acq(&wait->word); /* [W] */
+        while (word >> EPOCH_SHIFT == epoch && word & WAITERS_MASK)
+                if (weft_cas_acq_rel(&wait->word, &word, word - ONE_WAITER)) /* [W] */
+                        return;
+}
+
+static void sleep_while(struct weft_wait_shared *wait, uint32_t seq, uint64_t deadline)
+{
+        uint64_t until = weft_after(WEFT_WAIT_RECHECK_NS);
+        if (deadline < until)
+                until = deadline;
+        struct timespec t = { (time_t)(until / WEFT_SEC), (long)(until % WEFT_SEC) };
+        futex(wait, FUTEX_WAIT_BITSET, seq, &t);
+}
+
+/* Is spinning any use? Not where the other side needs this very cpu to make progress: where
+ * it was when it last had to wake somebody here. */
+static bool other_cpu(const struct weft_wait_shared *wait)
+{
+        int cpu = sched_getcpu();
+        return cpu < 0 || weft_load_rlx(&wait->cpu) != (uint32_t)cpu + 1;
+}
+
+static uint32_t cpus(void)
+{
+        static weft_a32_t n;
+        uint32_t have = weft_load_rlx(&n);
+        if (!have) {
+                long online = sysconf(_SC_NPROCESSORS_ONLN);
+                have = online < 1 ? 1 : (uint32_t)online;
+                weft_store_rlx(&n, have);
+        }
+        return have;
+}
+
+static int spin_for(struct weft_spin *spin, int (*attempt)(void *), void *context)
+{
+        uint32_t budget = weft_load_rlx(&spin->budget);
+        if (!budget)
+                budget = SPIN_MOST / 4;
+        for (uint32_t i = 0; i < budget; i++) {
+                int rc = attempt(context);
+                if (rc != -EAGAIN) {
+                        if (budget < SPIN_MOST)
+                                weft_store_rlx(&spin->budget, budget * 2);
+                        return rc;
+                }
+                if (i >= SPIN_EAGER)
+                        weft_pause();
+        }
+        if (budget > SPIN_LEAST)
+                weft_store_rlx(&spin->budget, budget / 2);
+        return -EAGAIN;
+}
+
+int weft_wait_for(struct weft_agent *agent, struct weft_wait_shared *wait,
+                  struct weft_spin *spin, int (*attempt)(void *context), void *context,
+                  uint64_t deadline)
+{
+        int rc = attempt(context);
+        if (rc != -EAGAIN || deadline == WEFT_NOW)
+                return rc;
+
+        if (cpus() > 1 && other_cpu(wait)) {
+                rc = spin_for(spin, attempt, context);
+                if (rc != -EAGAIN)
+                        return rc;
+        }
+        for (;;) {
+                uint64_t word = count_in(wait);
+                rc = attempt(context);
+                if (rc == -EAGAIN)
+                        sleep_while(wait, (uint32_t)word, deadline);
+                count_out(wait, word >> EPOCH_SHIFT);
+                if (rc == -EAGAIN)
+                        rc = attempt(context);
+                if (rc != -EAGAIN)
+                        return rc;
+                uint64_t now = weft_now();
+                if (now >= deadline)
+                        return -ETIMEDOUT;
+                weft_agents_settle_sometimes(agent, now);
+        }
+}

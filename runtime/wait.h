@@ -1,0 +1,47 @@
+/* runtime/wait.h -- the one way to wait. */
+#ifndef WEFT_RUNTIME_WAIT_H
+#define WEFT_RUNTIME_WAIT_H
+
+#include <weft/wait.h>
+
+#include "runtime/agent.h"
+#include "runtime/wait_shared.h"
+
+#define WEFT_WAIT_RECHECK_NS \
+        (40 * WEFT_MSEC) /* a sleeper looks for the dead this often */
+
+/* How long it has paid to spin: process-local, one for each thing waited for in a handle.
+ * Shared by threads without harm: it is only a guess. */
+struct weft_spin {
+        weft_a32_t budget; /* rounds; 0 is to be initialised */
+};
+
+/*
+ * Calls `attempt` until it returns anything but -EAGAIN, and returns that; or -EAGAIN at
+ * once if the deadline is WEFT_NOW, or -ETIMEDOUT when it has passed. In between it
+ * spins while that has paid lately and the other side is on another cpu, then sleeps on
+ * `wait`. The caller's own change of state is not signalled here.
+ */
+WEFT_CHECK int weft_wait_for(struct weft_agent *agent, struct weft_wait_shared *wait,
+                             struct weft_spin *spin, int (*attempt)(void *context),
+                             void *context, uint64_t deadline);
+
+void weft_wait_wake(struct weft_wait_shared *wait, uint32_t n);
+
+static inline uint32_t weft_wait_waiters(const struct weft_wait_shared *wait)
+{
+        return (uint32_t)(weft_load_rlx(&wait->word) >> 32) & 0xfffff;
+}
+
+/* To be called after a locked operation that changed the state: wakes up to `n` who
+ * sleep. Without sleepers it is one load. */
+static inline void weft_wait_signal(struct weft_wait_shared *wait, uint32_t n)
+{
+        if (__builtin_expect(weft_wait_waiters(wait) != 0, 0))
+                weft_wait_wake(wait, n);
+}
+
+/* Recovery: forgets who was counted and wakes everybody. */
+void weft_wait_reset(struct weft_wait_shared *wait);
+
+#endif

@@ -1,0 +1,355 @@
+/* structures/queue.c -- elements in cells: push, pop; waiting; shutdown. */
+#include <string.h>
+
+#include "structures/queue_internal.h"
+
+/* ---- walking ------------------------------------------------------------- */
+
+/* Now and then a walker looks at the shared hint: others may be far ahead. */
+static struct weft_queue_step step_to(const weft_a64_t *hint, uint64_t next)
+{
+        if (next % 16 == 0) {
+                uint64_t shared = weft_load_acq(hint); /* [H] */
+                if (shared > next && shared < WEFT_QUEUE_POSITION_MAX)
+                        next = shared;
+        }
+        return (struct weft_queue_step){ next, 0 };
+}
+
+static struct weft_queue_step stop_at(uint64_t pos, int rc)
+{
+        return (struct weft_queue_step){ pos, rc };
+}
+
+struct weft_queue_step weft_queue_pass_tail(const struct weft_queue_view *v, uint64_t lo,
+                                            uint64_t t)
+{
+        uint64_t phase = lo & ~WEFT_QUEUE_CLOSED, p = phase / 2, n = v->mask + 1;
+
+        if (phase == 2 * (t - n) + 1)
+                return stop_at(t, -EAGAIN);
+        if (((p ^ t) & v->mask) || p < t || p >= WEFT_QUEUE_POSITION_MAX)
+                return stop_at(t, -EUCLEAN); /* all before t were passed: it cannot lag */
+        if (lo & WEFT_QUEUE_CLOSED)
+                return stop_at(p, phase & 1 ? -EUCLEAN : -EPIPE);
+        /* Position p was pushed; or it is awaited, and p - n was pushed and popped. */
+        return step_to(&v->sh->tail, phase & 1 ? p + 1 : p - n + 1);
+}
+
+struct weft_queue_step weft_queue_pass_head(const struct weft_queue_view *v, uint64_t lo,
+                                            uint64_t h)
+{
+        uint64_t phase = lo & ~WEFT_QUEUE_CLOSED, p = phase / 2, n = v->mask + 1;
+
+        if (phase == 2 * h)
+                return stop_at(h, lo & WEFT_QUEUE_CLOSED ? -EPIPE : -EAGAIN);
+        if (((p ^ h) & v->mask) || p <= h || p >= WEFT_QUEUE_POSITION_MAX)
+                return stop_at(h, -EUCLEAN);
+        return step_to(&v->sh->head, p - n + 1); /* p - n was popped */
+}
+
+void weft_queue_publish(weft_a64_t *hint, uint64_t now)
+{
+        uint64_t old = weft_load_rlx(hint);
+        while (old < now)
+                if (weft_cas_acq_rel(hint, &old, now)) /* [H] */
+                        return;
+}
+
+/* Crash in seal: it is sealed, or the next popper who finds the queue empty does it. */
+int weft_queue_seal(const struct weft_queue_view *v, uint64_t *pos)
+{
+        struct weft_pair seen = { 0 };
+        for (;;) {
+                int rc = weft_queue_find_tail(v, pos, &seen);
+                if (rc)
+                        return rc;
+                struct weft_pair sealed = { seen.lo | WEFT_QUEUE_CLOSED, seen.hi };
+                if (weft_cas16_acq_rel(&v->cells[*pos & v->mask], &seen, /* [P] [O] */
+                                       sealed))
+                        return 0;
+        }
+}
+
+/* ---- elements in cells ---------------------------------------------------- */
+
+static inline uint64_t load_value(const struct weft_queue_view *v, const uint8_t *from)
+{
+        uint64_t value = 0;
+        if (WEFT_LIKELY(v->element_bytes == sizeof value))
+                memcpy(&value, from, sizeof value);
+        else
+                memcpy(&value, from, v->element_bytes);
+        return value;
+}
+
+static inline void store_value(const struct weft_queue_view *v, uint8_t *to,
+                               uint64_t value)
+{
+        if (WEFT_LIKELY(v->element_bytes == sizeof value))
+                memcpy(to, &value, sizeof value);
+        else
+                memcpy(to, &value, v->element_bytes);
+}
+
+/* Crash in push: before the CAS16 nothing has happened, after it all has. */
+static int push_values(struct weft_queue_op *op)
+{
+        struct weft_queue_view *v = &op->q->v;
+        struct weft_queue_shared *sh = v->sh;
+        uint64_t was = op->mine->tail, t = was;
+        const uint8_t *from = op->from;
+        size_t done = 0;
+        int rc = 0;
+
+        if (WEFT_UNLIKELY(weft_load_acq(&sh->closing))) /* [C] */
+                return -EPIPE;
+        while (done < op->n) {
+                struct weft_pair seen = { 0 };
+                rc = weft_queue_find_tail(v, &t, &seen);
+                if (WEFT_UNLIKELY(rc))
+                        break;
+                struct weft_pair full = { 2 * t + 1, load_value(v, from) };
+                if (WEFT_LIKELY(
+                            weft_cas16_acq_rel(/* [P] [O] LP of push */
+                                               &v->cells[t & v->mask], &seen, full))) {
+                        done++;
+                        t++;
+                        from += v->element_bytes;
+                }
+        }
+        op->mine->tail = t;
+        if (WEFT_UNLIKELY(!done))
+                return rc;
+        op->done = done;
+        weft_queue_hint(&sh->tail, was, t);
+        weft_wait_signal(&sh->not_empty, (uint32_t)done);
+        return 0;
+}
+
+/* Crash in pop: likewise. After the CAS16 the element is the popper's, and dies with it. */
+static int pop_values(struct weft_queue_op *op)
+{
+        struct weft_queue_view *v = &op->q->v;
+        struct weft_queue_shared *sh = v->sh;
+        uint64_t was = op->mine->head, h = was;
+        uint8_t *to = op->to;
+        size_t done = 0;
+        int rc = 0;
+
+        while (done < op->n) {
+                struct weft_pair seen = { 0 };
+                rc = weft_queue_find_head(v, &h, &seen);
+                if (WEFT_UNLIKELY(rc))
+                        break;
+                struct weft_pair empty = { 2 * (h + v->mask + 1), 0 };
+                uint64_t value = seen.hi;
+                if (WEFT_LIKELY(
+                            weft_cas16_acq_rel(/* [P] [O] LP of pop */
+                                               &v->cells[h & v->mask], &seen, empty))) {
+                        store_value(v, to, value);
+                        done++;
+                        h++;
+                        to += v->element_bytes;
+                }
+        }
+        op->mine->head = h;
+        if (WEFT_UNLIKELY(!done))
+                return rc;
+        op->done = done;
+        weft_queue_hint(&sh->head, was, h);
+        weft_wait_signal(&sh->not_full, (uint32_t)done);
+        return 0;
+}
+
+int weft_queue_at_end(struct weft_queue_op *op, int rc)
+{
+        struct weft_queue_view *v = &op->q->v;
+        if (rc == -EPIPE)
+                return v->flags & WEFT_QUEUE_LEASE ? weft_queue_drained(v) : rc;
+        if (rc != -EAGAIN || WEFT_LIKELY(!weft_load_acq(&v->sh->closing))) /* [C] */
+                return rc;
+        uint64_t pos = op->mine->head; /* empty: the tail is here, or was */
+        rc = weft_queue_seal(v, &pos);
+        return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
+}
+
+/* ---- copying calls --------------------------------------------------------- */
+
+static int attempt_push(void *context)
+{
+        struct weft_queue_op *op = context;
+        return op->q->v.boxes ? weft_queue_push_boxes(op) : push_values(op);
+}
+
+static int attempt_pop(void *context)
+{
+        struct weft_queue_op *op = context;
+        int rc;
+        do {
+                rc = op->q->v.boxes ? weft_queue_pop_boxes(op) : pop_values(op);
+                if (WEFT_UNLIKELY(rc))
+                        rc = weft_queue_at_end(op, rc);
+                else
+                        return 0;
+        } while (!rc);
+        return rc;
+}
+
+static int64_t push_some(struct weft_queue *q, const void *from, size_t n,
+                         uint64_t deadline)
+{
+        struct weft_queue_op op = { .from = from, .n = n };
+        int rc = weft_queue_begin(q, &op);
+        if (WEFT_LIKELY(!rc))
+                rc = attempt_push(&op);
+        if (rc == -EAGAIN && deadline != WEFT_NOW)
+                rc = weft_queue_wait_push(&op, attempt_push, deadline);
+        return rc ? rc : (int64_t)op.done;
+}
+
+static int64_t pop_some(struct weft_queue *q, void *to, size_t n, uint64_t deadline)
+{
+        struct weft_queue_op op = { .to = to, .n = n };
+        int rc = weft_queue_begin(q, &op);
+        if (WEFT_LIKELY(!rc))
+                rc = attempt_pop(&op);
+        if (rc == -EAGAIN && deadline != WEFT_NOW)
+                rc = weft_queue_wait_pop(&op, attempt_pop, deadline);
+        return rc ? rc : (int64_t)op.done;
+}
+
+/* ---- one word: the shortest way, for an element of 8 bytes in a cell ---------- */
+
+static __attribute__((noinline)) int push_one(struct weft_queue *q, const void *element,
+                                              uint64_t deadline)
+{
+        if (!q || !element)
+                return -EINVAL;
+        int64_t n = push_some(q, element, 1, deadline);
+        return n < 0 ? (int)n : 0;
+}
+
+static __attribute__((noinline)) int pop_one(struct weft_queue *q, void *element,
+                                             uint64_t deadline)
+{
+        if (!q || !element)
+                return -EINVAL;
+        int64_t n = pop_some(q, element, 1, deadline);
+        return n < 0 ? (int)n : 0;
+}
+
+static __attribute__((noinline)) int push_told(struct weft_queue_shared *sh, uint64_t t)
+{
+        weft_queue_hint(&sh->tail, t - 1, t);
+        weft_wait_signal(&sh->not_empty, 1);
+        return 0;
+}
+
+static __attribute__((noinline)) int pop_told(struct weft_queue_shared *sh, uint64_t h)
+{
+        weft_queue_hint(&sh->head, h - 1, h);
+        weft_wait_signal(&sh->not_full, 1);
+        return 0;
+}
+
+/* This thread's record, if it has one and this is a queue of words; else NULL. */
+static inline struct weft_queue_mine *word_mine(struct weft_queue *q)
+{
+        if (WEFT_UNLIKELY(weft_me.serial != q->arena_serial || !weft_alive->raw))
+                return NULL;
+        const struct weft_agent *agent = weft_me.agent;
+        struct weft_queue_mine *mine = &q->first;
+        if (WEFT_UNLIKELY(weft_load_rlx(&mine->word_sig) != agent->sig)) {
+                mine = &q->mine[agent->index];
+                if (weft_load_rlx(&mine->word_sig) != agent->sig)
+                        return NULL;
+        }
+        return mine;
+}
+
+static inline bool is_due(const struct weft_wait_shared *wait, uint64_t pos)
+{
+        return pos % WEFT_QUEUE_INTERVAL == 0 || weft_wait_waiters(wait) != 0;
+}
+
+/* Whatever is not as usual is left to push_one: and so nothing is saved or restored. */
+int weft_queue_push(weft_queue_t *queue, const void *element, uint64_t deadline)
+{
+        struct weft_queue_mine *mine;
+        uint64_t value;
+        if (WEFT_UNLIKELY(!queue || !element) || !(mine = word_mine(queue)))
+                return push_one(queue, element, deadline);
+
+        struct weft_queue_shared *sh = queue->v.sh;
+        uint64_t t = mine->tail;
+        weft_a128_t *cell = &queue->v.cells[t & queue->v.mask];
+        memcpy(&value, element, sizeof value);
+        struct weft_pair seen = { 2 * t, 0 }, full = { 2 * t + 1, value };
+        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * t) ||
+            WEFT_UNLIKELY(weft_load_acq(&sh->closing)) || /* [C] */
+            WEFT_UNLIKELY(
+                    !weft_cas16_acq_rel(cell, &seen, full))) /* [P] [O] LP of push */
+                return push_one(queue, element, deadline);
+        mine->tail = ++t;
+        return WEFT_UNLIKELY(is_due(&sh->not_empty, t)) ? push_told(sh, t) : 0;
+}
+
+int weft_queue_pop(weft_queue_t *queue, void *element, uint64_t deadline)
+{
+        struct weft_queue_mine *mine;
+        if (WEFT_UNLIKELY(!queue || !element) || !(mine = word_mine(queue)))
+                return pop_one(queue, element, deadline);
+
+        struct weft_queue_shared *sh = queue->v.sh;
+        uint64_t h = mine->head;
+        weft_a128_t *cell = &queue->v.cells[h & queue->v.mask];
+        uint64_t value = weft_load_rlx(&cell->hi);
+        struct weft_pair seen = { 2 * h + 1, value };
+        struct weft_pair empty = { 2 * (h + queue->v.mask + 1), 0 };
+        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * h + 1) ||
+            WEFT_UNLIKELY(
+                    !weft_cas16_acq_rel(cell, &seen, empty))) /* [P] [O] LP of pop */
+                return pop_one(queue, element, deadline);
+        memcpy(element, &value, sizeof value);
+        mine->head = ++h;
+        return WEFT_UNLIKELY(is_due(&sh->not_full, h)) ? pop_told(sh, h) : 0;
+}
+
+/* ---- batches ------------------------------------------------------------------- */
+
+int64_t weft_queue_push_n(weft_queue_t *queue, const void *elements, size_t n,
+                          uint64_t deadline)
+{
+        if (!queue || (!elements && n) || n > INT32_MAX)
+                return -EINVAL;
+        return n ? push_some(queue, elements, n, deadline) : 0;
+}
+
+int64_t weft_queue_pop_n(weft_queue_t *queue, void *elements, size_t n, uint64_t deadline)
+{
+        if (!queue || (!elements && n) || n > INT32_MAX)
+                return -EINVAL;
+        return n ? pop_some(queue, elements, n, deadline) : 0;
+}
+
+/* ---- shutdown -------------------------------------------------------------- */
+
+/* Crash in shutdown: after `closing` is set it has happened; poppers seal, and who
+ * waits looks again by himself. */
+int weft_queue_shutdown(weft_queue_t *queue)
+{
+        struct weft_queue_op op = { 0 };
+        if (!queue)
+                return -EINVAL;
+        int rc = weft_queue_begin(queue, &op);
+        if (rc)
+                return rc;
+        struct weft_queue_shared *sh = queue->v.sh;
+        (void)weft_swap_acq_rel(&sh->closing, 1); /* [C] LP of shutdown */
+        uint64_t pos = op.mine->tail;
+        rc = weft_queue_seal(&queue->v, &pos);
+        weft_wait_signal(&sh->not_empty, INT32_MAX);
+        weft_wait_signal(&sh->not_full, INT32_MAX);
+        return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
+}

@@ -1,0 +1,290 @@
+/* structures/queue_object.c -- the queue as an object: create, open, info, settle. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "structures/queue_internal.h"
+
+/* ---- its shape ------------------------------------------------------------ */
+
+bool weft_queue_has_boxes(uint32_t element_bytes, uint32_t flags)
+{
+        return element_bytes > sizeof(uint64_t) || flags & WEFT_QUEUE_LEASE;
+}
+
+/* The stamp stands before the element, on its first line if that is small. */
+uint64_t weft_box_bytes(uint32_t element_bytes, uint32_t *lead)
+{
+        *lead = element_bytes < 1024 ? 16 : WEFT_LINE;
+        return *lead + ((uint64_t)element_bytes + *lead - 1) / *lead * *lead;
+}
+
+static bool is_sane(uint64_t capacity, uint32_t element_bytes, uint32_t flags)
+{
+        return capacity >= 2 && capacity <= WEFT_QUEUE_CAPACITY_MAX &&
+               !(capacity & (capacity - 1)) && element_bytes &&
+               element_bytes <= WEFT_QUEUE_ELEMENT_MAX &&
+               !(flags & ~(uint32_t)WEFT_QUEUE_LEASE);
+}
+
+int weft_queue_view(struct weft_queue_view *v, weft_arena_t *arena,
+                    struct weft_queue_shared *sh, weft_owner_t owner)
+{
+        uint64_t capacity = sh->capacity;
+
+        *v = (struct weft_queue_view){
+                .arena = arena,
+                .sh = sh,
+                .mask = capacity - 1,
+                .element_bytes = sh->element_bytes,
+                .flags = sh->flags,
+                .owner = owner,
+        };
+        if (!is_sane(capacity, v->element_bytes, v->flags))
+                return -EUCLEAN;
+        v->cells = weft_at(arena, sh->cells, capacity * sizeof *v->cells);
+        if (!v->cells)
+                return -EUCLEAN;
+        if (!weft_queue_has_boxes(v->element_bytes, v->flags))
+                return 0;
+        v->stride = weft_box_bytes(v->element_bytes, &v->lead);
+        v->boxes = weft_at(arena, sh->boxes, capacity * v->stride);
+        return v->boxes && weft_queue_segment(v, 0) ? 0 : -EUCLEAN;
+}
+
+/* ---- create ----------------------------------------------------------------- */
+
+static int init_boxes(struct weft_draft *draft, struct weft_queue_view *v)
+{
+        struct weft_queue_shared *sh = draft->sh;
+        weft_ref_t ref;
+        void *at;
+
+        v->stride = weft_box_bytes(sh->element_bytes, &v->lead);
+        int rc = weft_draft_alloc(draft, sh->capacity * v->stride, &sh->boxes, &at);
+        if (rc)
+                return rc;
+        v->boxes = at;
+        for (uint64_t i = 0; i < sh->capacity; i++)
+                weft_store_rlx((weft_a64_t *)(void *)(v->boxes + i * v->stride), 0);
+        rc = weft_draft_alloc(draft,
+                              WEFT_QUEUE_HANDS * sizeof(struct weft_queue_hand_shared),
+                              &ref, &at);
+        if (rc)
+                return rc;
+        weft_queue_hands_init(v, 0, at);
+        weft_store_rlx(&sh->segments[0], ref.v);
+        return 0;
+}
+
+/* Crash in create: it was never there. */
+static int init(struct weft_draft *draft)
+{
+        const struct weft_queue_options *options = draft->options;
+        struct weft_queue_shared *sh = draft->sh;
+        uint64_t capacity = 2;
+        void *at;
+
+        while (capacity < options->capacity)
+                capacity *= 2;
+        struct weft_queue_view v = { .arena = draft->arena, .sh = sh };
+        v.mask = capacity - 1;
+        sh->capacity = capacity;
+        sh->element_bytes = options->element_bytes;
+        sh->flags = options->flags;
+        bool boxes = weft_queue_has_boxes(sh->element_bytes, sh->flags);
+        int rc = weft_draft_alloc(draft, capacity * sizeof *v.cells, &sh->cells, &at);
+        if (!rc && boxes)
+                rc = init_boxes(draft, &v);
+        if (rc)
+                return rc;
+        v.cells = at;
+        for (uint64_t i = 0; i < capacity; i++) {
+                weft_store_rlx(&v.cells[i].lo, 2 * (capacity + i));
+                weft_store_rlx(&v.cells[i].hi, boxes ? i : 0);
+        }
+        weft_store_rlx(&sh->tail, capacity);
+        weft_store_rlx(&sh->head, capacity);
+        return 0;
+}
+
+/* ---- handles ------------------------------------------------------------------ */
+
+static size_t mine_bytes(void)
+{
+        return WEFT_AGENTS_MAX * sizeof(struct weft_queue_mine);
+}
+
+static struct weft_queue *new_handle(void)
+{
+        static weft_a64_t serials;
+        struct weft_queue *q = aligned_alloc(WEFT_LINE, sizeof *q);
+        if (!q)
+                return NULL;
+        memset(q, 0, sizeof *q);
+        void *mine = mmap(NULL, mine_bytes(), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (mine == MAP_FAILED) {
+                free(q);
+                return NULL;
+        }
+        q->mine = mine;
+        q->serial = weft_add_rlx(&serials, 1) + 1;
+        return q;
+}
+
+static void free_handle(struct weft_queue *q)
+{
+        munmap(q->mine, mine_bytes());
+        free(q);
+}
+
+/* The handle has been filled, or `rc` is an error. */
+static int finish_open(struct weft_queue *q, int rc, weft_queue_t **queue)
+{
+        if (rc >= 0) {
+                rc = weft_queue_view(&q->v, q->handle.arena, q->handle.sh,
+                                     weft_handle_owner(&q->handle));
+                if (rc)
+                        weft_object_close(&q->handle);
+        }
+        if (rc < 0) {
+                free_handle(q);
+                return rc;
+        }
+        q->arena_serial = q->handle.arena->serial;
+        *queue = q;
+        return 0;
+}
+
+static int create(weft_arena_t *arena, const char *name,
+                  const struct weft_queue_options *options, bool or_open,
+                  weft_queue_t **queue)
+{
+        if (!arena || !name || !options || !queue || !options->capacity ||
+            options->capacity > WEFT_QUEUE_CAPACITY_MAX ||
+            !is_sane(2, options->element_bytes, options->flags))
+                return -EINVAL;
+        int saved = errno;
+        struct weft_queue *q = new_handle();
+        int rc = -ENOMEM;
+        if (q) {
+                rc = weft_object_create(arena, name, &weft_queue_kind, options, init,
+                                        or_open, &q->handle);
+                rc = finish_open(q, rc, &q);
+        }
+        errno = saved;
+        if (rc < 0)
+                return rc;
+        if (q->v.element_bytes != options->element_bytes ||
+            q->v.flags != options->flags) {
+                weft_queue_close(q);
+                return -EPROTO;
+        }
+        *queue = q;
+        return 0;
+}
+
+int weft_queue_create(weft_arena_t *arena, const char *name,
+                      const struct weft_queue_options *options, weft_queue_t **queue)
+{
+        return create(arena, name, options, false, queue);
+}
+
+int weft_queue_create_or_open(weft_arena_t *arena, const char *name,
+                              const struct weft_queue_options *options,
+                              weft_queue_t **queue)
+{
+        return create(arena, name, options, true, queue);
+}
+
+int weft_queue_open(weft_arena_t *arena, const char *name, weft_queue_t **queue)
+{
+        if (!arena || !name || !queue)
+                return -EINVAL;
+        int saved = errno;
+        struct weft_queue *q = new_handle();
+        int rc = -ENOMEM;
+        if (q) {
+                rc = weft_object_open(arena, name, &weft_queue_kind, &q->handle);
+                rc = finish_open(q, rc, queue);
+        }
+        errno = saved;
+        return rc;
+}
+
+/* The record that an agent shall use. After a fork the first one is the child's anew. */
+static struct weft_queue_mine *new_mine(struct weft_queue *q,
+                                        const struct weft_agent *agent)
+{
+        uint64_t pid = (uint64_t)getpid() << 32;
+        uint64_t who = weft_load_rlx(&q->first.who);
+        if (who >> 32 != pid >> 32 && weft_cas_rlx(&q->first.who, &who, pid | agent->sig))
+                return &q->first;
+        weft_store_rlx(&q->mine[agent->index].who, pid | agent->sig);
+        return &q->mine[agent->index];
+}
+
+void weft_queue_meet(struct weft_queue_op *op)
+{
+        struct weft_queue_view *v = &op->q->v;
+        uint64_t begin = v->mask + 1;                /* the first position */
+        uint64_t tail = weft_load_acq(&v->sh->tail); /* [H] */
+        uint64_t head = weft_load_acq(&v->sh->head); /* [H] */
+        struct weft_queue_mine *mine = new_mine(op->q, op->agent);
+        bool words = !v->boxes && v->element_bytes == sizeof(uint64_t);
+
+        weft_store_rlx(&mine->word_sig, words ? op->agent->sig : 0);
+        mine->tail = tail < WEFT_QUEUE_POSITION_MAX && tail > begin ? tail : begin;
+        mine->head = head < WEFT_QUEUE_POSITION_MAX && head > begin ? head : begin;
+        mine->idle = 0;
+        op->mine = mine;
+}
+
+/* Gives up the hands that an agent of this process has through this handle. The registry
+ * is locked: the agent is not leaving, which would settle the same hands. */
+static bool give_up(struct weft_queue *q, struct weft_agent *me,
+                    const struct weft_agent *agent)
+{
+        uint64_t who = (uint64_t)getpid() << 32 | agent->sig;
+        if (weft_load_rlx(&q->first.who) != who &&
+            weft_load_rlx(&q->mine[agent->index].who) != who)
+                return false; /* it never came by here */
+        struct weft_queue_hand_shared *h = weft_queue_hand(&q->v, 0);
+        bool returned = false;
+        for (uint64_t i = 0; h; h = weft_queue_hand(&q->v, ++i))
+                if (weft_load_rlx(&h->handle) == q->serial)
+                        returned |= weft_hand_give_up(&q->v, me, h, agent->sig);
+        return returned;
+}
+
+/* Crash in close: what is left is given up by recovery. */
+void weft_queue_close(weft_queue_t *queue)
+{
+        struct weft_agent *agent;
+        bool returned = false;
+
+        if (!queue)
+                return;
+        struct weft_queue_view *v = &queue->v;
+        uint64_t pid = (uint64_t)getpid();
+        bool used = weft_load_rlx(&queue->first.who) >> 32 == pid;
+        if (v->boxes && used && weft_handle_enter(&queue->handle, &agent) == 0) {
+                weft_registry_lock();
+                for (struct weft_agent *a = v->arena->agents; a; a = a->next)
+                        returned |= give_up(queue, agent, a);
+                weft_registry_unlock();
+        }
+        if (returned)
+                weft_wait_signal(&v->sh->not_empty, INT32_MAX);
+        weft_object_close(&queue->handle);
+        free_handle(queue);
+}
+
+weft_owner_t weft_queue_owner(const weft_queue_t *queue)
+{
+        return queue ? weft_handle_owner(&queue->handle) : (weft_owner_t){ 0 };
+}

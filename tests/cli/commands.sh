@@ -1,0 +1,143 @@
+# Every command, its errors, its exit codes, its JSON.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+helper() {
+        "$CLI_HELPER" "$@"
+}
+
+# ---- help, usage --------------------------------------------------------------------
+
+expect 2 'no command given' --
+expect 2 "no command 'frobnicate'" -- frobnicate
+expect 0 -- --version
+check 'version' grep -qE '^weft [0-9]+\.[0-9]+\.[0-9]+$' "$out"
+expect 0 -- help
+check 'help lists doctor' grep -q doctor "$out"
+check 'help hides run-worker' bash -c "! grep -q run-worker '$out'"
+expect 0 -- --help
+for command in run ls stat check rm clean doctor help; do
+        expect 0 -- help $command
+        check "help $command" grep -q "usage: weft $command" "$out"
+        [ $command = help ] || expect 0 -- $command --help
+done
+expect 2 "no command 'nosuch'" -- help nosuch
+expect 2 'one command' -- help ls stat
+for command in ls stat check rm clean doctor run; do
+        expect 2 'no option --nosuch' -- $command --nosuch
+done
+expect 2 'is no command' -- run-worker
+expect 2 'is no command' -- run-worker x 0 0 1 y
+
+# ---- ls, stat -----------------------------------------------------------------------
+
+expect 0 -- ls
+check 'ls of nothing prints nothing' test ! -s "$out"
+expect 0 -- ls --json
+json 'ls of nothing' 'j == []'
+expect 3 "nosuch" -- ls nosuch
+expect 3 -- ls --json nosuch
+json 'an error in JSON' '"nosuch" in j["error"] and j["exit"] == 3'
+expect 2 'names no arena' -- ls /x
+expect 2 'names no object' -- ls x/
+expect 2 'longer than' -- ls "$(printf 'x%.0s' {1..300})"
+
+check 'make an arena' helper make one
+expect 0 -- ls
+check 'ls shows it' grep -qE '^one ' "$out"
+expect 0 -- ls --json
+json 'ls' 'len(j) == 1 and j[0]["name"] == "one" and j[0]["objects"] == 2 and not j[0]["ephemeral"]'
+expect 0 -- ls one
+check 'ls shows the objects' grep -qE '^jobs +queue' "$out"
+expect 0 -- ls --json one
+json 'objects' 'sorted((o["name"], o["kind"]) for o in j) == [("jobs", "queue"), ("table", "array")]'
+expect 0 -- ls one/jobs
+check 'ls of one object' bash -c "grep -q ^jobs '$out' && ! grep -q ^table '$out'"
+expect 3 'one/nosuch' -- ls one/nosuch
+
+expect 2 'which arena' -- stat
+expect 3 'nosuch' -- stat nosuch
+expect 0 -- stat one
+check 'stat' grep -qE '^ +max_bytes +67108864 ' "$out"
+expect 0 -- stat --json one
+json 'stat' 'j["name"] == "one" and j["max_bytes"] == 64 << 20 and j["objects"] == 2 and j["mode"] == "0600"'
+expect 0 -- stat one/jobs
+check 'stat of a queue' grep -qE '^ +length +3$' "$out"
+expect 0 -- stat --json one/jobs
+json 'stat of a queue' 'j["length"] == 3 and j["capacity"] == 16 and j["flags"] == "lease"'
+expect 0 -- stat --json one/table
+json 'stat of an array' 'j["length"] == 10 and j["element_bytes"] == 8'
+expect 0 -- stat --json one one/jobs
+json 'stat of two' '[x["name"] for x in j] == ["one", "jobs"]'
+expect 3 'one/nosuch' -- stat --json one/nosuch
+json 'stat of what is not there' 'j["exit"] == 3'
+
+# ---- check ---------------------------------------------------------------------------
+
+expect 2 'which arena' -- check
+expect 2 'either --all or names' -- check --all one
+expect 3 'nosuch' -- check nosuch
+expect 0 -- check one
+check 'check' grep -q '^one: whole' "$out"
+expect 0 -- check --json --all
+json 'check' 'j[0]["whole"] and j[0]["orphans"] == 0 and j[0]["name"] == "one"'
+helper drop one 2>/dev/null
+expect 0 -- check --json --repair one
+json 'check --repair' 'j[0]["whole"] and j[0]["recovery"]["failed"] == 0 and j[0]["agent_bytes"] == 0'
+expect 0 -- stat --json one/jobs
+json 'the lease of the dead came back' 'j["length"] == 3 and j["leased"] == 0'
+
+head -c 8192 /dev/zero >"$WEFT_DIR/weft.broken"
+expect 1 'broken' -- check broken
+expect 0 -- check --all
+expect 0 -- ls
+check 'ls lists the others' grep -qE '^one ' "$out"
+rm "$WEFT_DIR/weft.broken"
+ln -s weft.one "$WEFT_DIR/weft.link"
+expect 1 'link' -- stat link
+rm "$WEFT_DIR/weft.link"
+
+# ---- rm, clean -------------------------------------------------------------------------
+
+expect 2 'which arena' -- rm
+expect 3 'nosuch' -- rm nosuch
+expect 3 'one/nosuch' -- rm one/nosuch
+expect 0 -- rm one/jobs
+expect 3 'one/jobs' -- stat one/jobs
+expect 0 -- rm --json one
+json 'rm' 'j["removed"] == ["one"]'
+expect 3 'one' -- rm one
+
+expect 2 'takes no names' -- clean one
+check 'make two' helper make two
+"$CLI_HELPER" hold held >"$work/held" &
+holder=$!
+disown $holder
+check 'hold' wait_for 10 grep -q held "$work/held"
+expect 0 -- clean --dry-run
+check 'a dry run says' grep -q 'would remove two' "$out"
+expect 0 -- ls
+check 'a dry run removes nothing' grep -qE '^two ' "$out"
+expect 0 -- clean --json
+json 'clean' 'j["removed"] == ["two"] and [k["name"] for k in j["kept"]] == ["held"]'
+kill -STOP $holder
+expect 0 -- clean
+check 'a stopped process is alive' grep -q 'kept     held: in use' "$out"
+kill -KILL $holder
+check 'it is gone' wait_for 5 test ! -d /proc/$holder
+expect 0 -- clean
+check 'clean removes what the dead left' grep -q 'removed  held' "$out"
+
+# ---- doctor ------------------------------------------------------------------------------
+
+expect 2 'takes no names' -- doctor x
+expect 0 -- doctor
+check 'doctor knows futex_waitv' grep -q futex_waitv "$out"
+expect 0 -- doctor --json
+json 'doctor' 'j["fine"] and {"cpus", "directory", "ptrace", "arena"} <= {f["what"] for f in j["findings"]}'
+code=0
+WEFT_DIR=/nonexistent "$WEFT" doctor >"$out" 2>"$err" || code=$?
+check 'doctor fails without a directory' test $code = 1
+check 'doctor says what is bad' grep -q '^bad *directory' "$out"
+code=0
+"$WEFT" help >/dev/full 2>"$err" || code=$?
+check 'a full standard output is an error' test $code = 1
