@@ -34,6 +34,13 @@
 #endif
 #ifdef WEFT_TSAN
 #include <sanitizer/tsan_interface.h>
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+#define WEFT_IGNORE_READS_BEGIN() AnnotateIgnoreReadsBegin(__FILE__, __LINE__)
+#define WEFT_IGNORE_READS_END() AnnotateIgnoreReadsEnd(__FILE__, __LINE__)
+#else /* ThreadSanitizer must not see reads in between: of what may go, checked after */
+#define WEFT_IGNORE_READS_BEGIN() ((void)0)
+#define WEFT_IGNORE_READS_END() ((void)0)
 #endif
 
 typedef struct {

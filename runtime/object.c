@@ -586,18 +586,22 @@ static void let_move(struct weft_agent *agent, uint32_t index, bool ours)
         }
 }
 
-/* Copies out what is said of a LIVE entry; false if it is none, or was none when done. */
+/* Copies out what is said of an entry that was seen as `state`; false if that is not
+ * LIVE, or was it no more when done. */
 static bool look_at(weft_arena_t *arena, struct weft_agent *agent, uint32_t index,
-                    struct weft_object_info *info)
+                    uint64_t state, struct weft_object_info *info)
 {
         struct weft_entry_shared *e = weft_entry_at(arena, index);
-        uint64_t state = weft_load_acq(&e->state); /* [S] */
         if (weft_state_what(state) != WEFT_ENTRY_LIVE)
                 return false;
         bool ours = hold_still(agent, index);
         bool there = weft_load_acq(&e->state) == state; /* [S] */
-        if (there)
+        if (there) {
+                /* [edge] A sibling thread that closes may take our pin along. */
+                WEFT_IGNORE_READS_BEGIN();
                 describe(arena, agent, index, state, info);
+                WEFT_IGNORE_READS_END();
+        }
         there = there && weft_load_acq(&e->state) == state; /* [S] */
         let_move(agent, index, ours);
         return there;
@@ -620,7 +624,8 @@ int weft_object_list(weft_arena_t *arena,
         uint32_t n = weft_entries_ready(arena);
         for (uint32_t i = 0; i < n && !rc; i++) {
                 struct weft_object_info info;
-                if (look_at(arena, agent, i, &info))
+                uint64_t state = weft_load_acq(&weft_entry_at(arena, i)->state); /* [S] */
+                if (look_at(arena, agent, i, state, &info))
                         rc = each(&info, context);
         }
         return rc;
@@ -638,10 +643,13 @@ int weft_object_stat(weft_arena_t *arena, const char *name, struct weft_object_i
         int rc = weft_name_make(name, &n);
         if (!rc)
                 rc = looker(arena, &agent);
-        if (!rc)
+        while (!rc) {
                 rc = weft_entry_find(arena, &n, &index, &state, &head);
-        if (!rc && !look_at(arena, agent, index, info))
-                rc = -ENOENT;
+                if (!rc && weft_state_what(state) != WEFT_ENTRY_LIVE)
+                        rc = -ENOENT; /* read-only, and its creator has not said so */
+                if (!rc && look_at(arena, agent, index, state, info))
+                        break; /* else it has changed, or gone: look again */
+        }
         return rc;
 }
 
