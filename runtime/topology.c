@@ -56,6 +56,18 @@ static int choose_machine(hwloc_topology_t hw, weft_topology_why_t *why)
         return 0;
 }
 
+/* Some of hwloc's readers of XML look into the file only now. */
+static int cannot_load(weft_topology_why_t *why)
+{
+        int rc = errno ? -errno : -EINVAL;
+        const char *file = setting("HWLOC_XMLFILE");
+        if (file && !setting("HWLOC_SYNTHETIC"))
+                return weft_topology_say(
+                        why, -EINVAL, "HWLOC_XMLFILE=%.80s cannot be read as a machine",
+                        file);
+        return weft_topology_say(why, rc, "the topology of this machine cannot be read");
+}
+
 static int load_machine(weft_topology_t *topo, weft_topology_why_t *why)
 {
         /* The x86 part of hwloc would run this thread on every cpu in turn. */
@@ -73,8 +85,7 @@ static int load_machine(weft_topology_t *topo, weft_topology_why_t *why)
                 return rc;
         errno = 0;
         if (hwloc_topology_set_flags(topo->hw, flags) || hwloc_topology_load(topo->hw))
-                return weft_topology_say(why, errno ? -errno : -EINVAL,
-                                         "the topology of this machine cannot be read");
+                return cannot_load(why);
         topo->info.this_machine = hwloc_topology_is_thissystem(topo->hw) != 0;
         return 0;
 }

@@ -24,7 +24,8 @@ killing() { # ROUNDS PIPELINE OPTION...
         local rounds=$1 pipeline=$2 total=0
         shift 2
         python3 "$here/oracle.py" "${pipeline// x[0-9]/}" "$work/prose" >"$work/want"
-        for ((round = 0; round < rounds; round++)); do
+        # A machine that is faster than the hunter gets more rounds.
+        for ((round = 0; round < rounds || (total == 0 && round < 20 * rounds); round++)); do
                 "$WEFT" run --restarts 100000 "$@" "files:$work/prose | $pipeline" \
                         >"$out" 2>"$err" &
                 pid=$!
