@@ -107,12 +107,6 @@ static uint32_t generation_of(uint64_t state)
         return (uint32_t)(state >> 8) & ((1u << (32 - WEFT_SEAT_BITS)) - 1);
 }
 
-static uint32_t seats_used(const weft_arena_t *arena)
-{
-        uint32_t n = weft_load_acq(&arena->sh->seats_used); /* [F] */
-        return n > WEFT_AGENTS_MAX ? WEFT_AGENTS_MAX : n;
-}
-
 /*
  * Frees the seat of the dead or leaving `agent`; the caller holds its life and is the
  * only one who speaks for it. Objects first: what they find decides what its blocks are.
@@ -198,7 +192,7 @@ uint32_t weft_agents_settle(weft_arena_t *arena, struct weft_recovery *report)
 {
         struct weft_recovery none = { 0 };
         struct weft_recovery *r = report ? report : &none;
-        uint32_t n = seats_used(arena);
+        uint32_t n = weft_seats_used(arena);
 
         for (uint32_t i = 0; i < n; i++) {
                 struct weft_seat_shared *seat = &arena->seats[i];
@@ -427,13 +421,22 @@ bool weft_seat_peek(const struct weft_seat_shared *seat, struct weft_agent_info 
         return true;
 }
 
+uint32_t weft_agent_pid(const weft_arena_t *arena, uint32_t sig)
+{
+        const struct weft_seat_shared *seat = &arena->seats[weft_sig_seat(sig)];
+        uint64_t want = held(sig >> WEFT_SEAT_BITS);
+        if (weft_load_acq(&seat->state) != want) /* [L] */
+                return 0;
+        return weft_load_rlx(&seat->pid);
+}
+
 int weft_agent_list(weft_arena_t *arena,
                     int (*each)(const struct weft_agent_info *agent, void *context),
                     void *context)
 {
         if (!arena || !each)
                 return -EINVAL;
-        uint32_t n = seats_used(arena);
+        uint32_t n = weft_seats_used(arena);
         int rc = 0;
         for (uint32_t i = 0; i < n && !rc; i++) {
                 struct weft_agent_info info = { .seat = i };
@@ -454,7 +457,7 @@ bool weft_no_readers(weft_arena_t *arena, const struct weft_agent *me)
         errno = saved;
         if (!arena->registered || rc)
                 return false;
-        uint32_t n = seats_used(arena);
+        uint32_t n = weft_seats_used(arena);
         for (uint32_t i = 0; i < n; i++) {
                 const struct weft_seat_shared *seat = &arena->seats[i];
                 if ((!me || seat != me->seat) &&

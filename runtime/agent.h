@@ -62,6 +62,16 @@ static inline void weft_read_end(struct weft_agent *agent)
  * "cannot tell": do not punch. Never waits. */
 bool weft_no_readers(weft_arena_t *arena, const struct weft_agent *me);
 
+/* Seats that were ever taken: those from here on never were. At most WEFT_AGENTS_MAX. */
+static inline uint32_t weft_seats_used(const weft_arena_t *arena)
+{
+        uint32_t n = weft_load_acq(&arena->sh->seats_used); /* [F] */
+        return n > WEFT_AGENTS_MAX ? WEFT_AGENTS_MAX : n;
+}
+
+/* The process of the agent that signed `sig`, as it saw itself; 0 if it is gone. */
+uint32_t weft_agent_pid(const weft_arena_t *arena, uint32_t sig);
+
 enum weft_life { WEFT_ALIVE, WEFT_GONE };
 
 /* Is the agent that signed `sig` alive? If it is proved dead it is settled here and now:

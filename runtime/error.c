@@ -44,6 +44,14 @@ const char *weft_strerror(int code)
                 return "a symbolic link";
         case EBUSY:
                 return "in use";
+        case EDEADLK:
+                return "would wait for itself";
+        case EOVERFLOW:
+                return "more than the maximum";
+        case ENOTRECOVERABLE:
+                return "its owner died, and it was not repaired";
+        case ECANCELED:
+                return "cancelled";
         case ENOMEM:
                 return "out of process memory";
         case ENOTSUP:

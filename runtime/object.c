@@ -438,6 +438,51 @@ int weft_object_create(weft_arena_t *arena, const char *name, struct weft_kind *
 
 /* ---- remove -------------------------------------------------------------- */
 
+/* Keeps an object as it is while it is looked at: pins it, if this agent has not. */
+static bool hold_still(struct weft_agent *agent, uint32_t index)
+{
+        if (!agent)
+                return false; /* read-only: what it reads, it checks */
+        bool ours = !touches(agent, index);
+        if (ours)
+                weft_entry_pin(weft_entry_at(agent->arena, index), agent->index);
+        weft_read_begin(agent);
+        return ours;
+}
+
+static void let_move(struct weft_agent *agent, uint32_t index, bool ours)
+{
+        if (!agent)
+                return;
+        weft_read_end(agent);
+        if (ours) {
+                weft_entry_unpin(weft_entry_at(agent->arena, index), agent->index);
+                free_if_unused(agent, index);
+        }
+}
+
+/* Is a LIVE object in use in a way that its kind protects? The dead do not count. */
+static bool is_busy(struct weft_agent *agent, uint32_t index, uint64_t state)
+{
+        weft_arena_t *arena = agent->arena;
+        struct weft_entry_shared *e = weft_entry_at(arena, index);
+        struct weft_kind *kind = kind_of(e);
+        if (!kind || !kind->busy)
+                return false;
+        bool ours = hold_still(agent, index), busy = false;
+        if (weft_load_acq(&e->state) == state) { /* [S] */
+                struct weft_object o = { arena, agent, weft_entry_id(index, state),
+                                         header_at(arena, e, kind) };
+                WEFT_IGNORE_READS_BEGIN();
+                busy = o.sh && kind->busy(&o);
+                if (busy && weft_agents_settle(arena, NULL))
+                        busy = kind->busy(&o);
+                WEFT_IGNORE_READS_END();
+        }
+        let_move(agent, index, ours);
+        return busy;
+}
+
 /* Crash in remove: after LP the name is gone; the memory goes with the last pin, or when
  * the dead is settled. */
 int weft_object_remove(weft_arena_t *arena, const char *name)
@@ -456,6 +501,8 @@ int weft_object_remove(weft_arena_t *arena, const char *name)
                 rc = weft_entry_find(arena, &n, &index, &state, &head);
                 if (rc)
                         return rc;
+                if (is_busy(agent, index, state))
+                        return -EBUSY;
                 struct weft_entry_shared *e = weft_entry_at(arena, index);
                 uint64_t gone = weft_state_make(weft_state_incarnation(state), 0,
                                                 WEFT_ENTRY_REMOVED);
@@ -561,29 +608,6 @@ static void describe(weft_arena_t *arena, struct weft_agent *agent, uint32_t ind
                 kind->describe(&o, info);
         if (kind->check)
                 (void)kind->check(&o, &info->bytes);
-}
-
-/* Keeps an object as it is while it is looked at: pins it, if this agent has not. */
-static bool hold_still(struct weft_agent *agent, uint32_t index)
-{
-        if (!agent)
-                return false; /* read-only: what it reads, it checks */
-        bool ours = !touches(agent, index);
-        if (ours)
-                weft_entry_pin(weft_entry_at(agent->arena, index), agent->index);
-        weft_read_begin(agent);
-        return ours;
-}
-
-static void let_move(struct weft_agent *agent, uint32_t index, bool ours)
-{
-        if (!agent)
-                return;
-        weft_read_end(agent);
-        if (ours) {
-                weft_entry_unpin(weft_entry_at(agent->arena, index), agent->index);
-                free_if_unused(agent, index);
-        }
 }
 
 /* Copies out what is said of an entry that was seen as `state`; false if that is not

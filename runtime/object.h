@@ -6,6 +6,9 @@
 
 #include "runtime/agent.h"
 
+struct weft_handle;
+struct weft_waitable;
+
 /* An object's id: directory index and incarnation, never 0. Its blocks are owned by
  * weft_owner_make(WEFT_OWNER_OBJECT, id). */
 struct weft_object {
@@ -38,6 +41,20 @@ struct weft_kind {
 
         /* Fills `detail` (and what it likes) for people. Read-only. */
         void (*describe)(struct weft_object *o, struct weft_object_info *info);
+
+        /* The rest may be left out. In this process: the size of a handle, of which struct
+         * weft_handle is the first member, and what fills the rest of it, believing nothing
+         * that it has not checked: 0 or -EUCLEAN. */
+        size_t handle_bytes;
+        int (*view)(struct weft_handle *handle);
+
+        /* Is what was there already what `options` ask for? */
+        bool (*fits)(const struct weft_handle *handle, const void *options);
+
+        /* Does anybody wait on it, or hold it? Then its name is not removed. */
+        bool (*busy)(struct weft_object *o);
+
+        const struct weft_waitable *waitable; /* for select: runtime/waitable.h */
 
         struct weft_kind *next; /* the registry's */
 };
@@ -88,6 +105,28 @@ WEFT_CHECK int weft_object_open(weft_arena_t *arena, const char *name,
 
 /* Unpins; frees a removed object when this was the last. */
 void weft_object_close(struct weft_handle *handle);
+
+/*
+ * A handle of kind->handle_bytes, made, opened and viewed. `options` go to `init`; of an
+ * existing one (`or_open`) they must fit: else -EPROTO. `handle` becomes NULL on errors.
+ */
+WEFT_CHECK int weft_handle_create(weft_arena_t *arena, const char *name,
+                                  struct weft_kind *kind, const void *options,
+                                  int (*init)(struct weft_draft *draft), bool or_open,
+                                  void *handle);
+WEFT_CHECK int weft_handle_open(weft_arena_t *arena, const char *name,
+                                struct weft_kind *kind, void *handle);
+
+/* Closes and frees it; NULL is fine. Crash in close: the pins go when the agents are
+ * settled. */
+void weft_handle_close(void *handle);
+
+/* The object of a handle, as its kind's functions take it. */
+static inline struct weft_object weft_handle_object(const struct weft_handle *handle,
+                                                    struct weft_agent *agent)
+{
+        return (struct weft_object){ handle->arena, agent, handle->id, handle->sh };
+}
 
 int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
                     struct weft_agent *me);

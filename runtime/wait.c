@@ -30,11 +30,10 @@ uint64_t weft_after(uint64_t ns)
 }
 
 static long futex(struct weft_wait_shared *wait, int op, uint32_t value,
-                  const struct timespec *until)
+                  const struct timespec *until, uint32_t bits)
 {
         int saved = errno; /* errno is the caller's */
-        long rc = syscall(SYS_futex, &wait->word, op, value, until, NULL,
-                          FUTEX_BITSET_MATCH_ANY);
+        long rc = syscall(SYS_futex, &wait->word, op, value, until, NULL, bits);
         errno = saved;
         return rc;
 }
@@ -46,7 +45,7 @@ static uint64_t bump(uint64_t word)
 
 /* Crash in wake: before the CAS, or between it and the system call, the sleepers do not
  * hear of it and look again by themselves within WEFT_WAIT_RECHECK_NS. */
-void weft_wait_wake(struct weft_wait_shared *wait, uint32_t n)
+static void wake(struct weft_wait_shared *wait, uint32_t n, uint32_t bits)
 {
         uint64_t word = weft_load_acq(&wait->word); /* [W] */
         do {
@@ -56,7 +55,17 @@ void weft_wait_wake(struct weft_wait_shared *wait, uint32_t n)
         int cpu = sched_getcpu();
         if (cpu >= 0 && weft_load_rlx(&wait->cpu) != (uint32_t)cpu + 1)
                 weft_store_rlx(&wait->cpu, (uint32_t)cpu + 1);
-        futex(wait, FUTEX_WAKE, n > INT32_MAX ? INT32_MAX : n, NULL);
+        futex(wait, FUTEX_WAKE_BITSET, n > INT32_MAX ? INT32_MAX : n, NULL, bits);
+}
+
+void weft_wait_wake(struct weft_wait_shared *wait, uint32_t n)
+{
+        wake(wait, n, FUTEX_BITSET_MATCH_ANY);
+}
+
+void weft_wait_wake_bits(struct weft_wait_shared *wait, uint32_t bits)
+{
+        wake(wait, INT32_MAX, bits);
 }
 
 void weft_wait_reset(struct weft_wait_shared *wait)
@@ -66,11 +75,10 @@ void weft_wait_reset(struct weft_wait_shared *wait)
                 uint64_t epoch = (word >> EPOCH_SHIFT) + 1;
                 fresh = epoch << EPOCH_SHIFT | (uint32_t)(word + 1);
         } while (!weft_cas_acq_rel(&wait->word, &word, fresh)); /* [W] */
-        futex(wait, FUTEX_WAKE, INT32_MAX, NULL);
+        futex(wait, FUTEX_WAKE, INT32_MAX, NULL, 0);
 }
 
-/* Counts this waiter in; what the word was made is what sleep() compares with. */
-static uint64_t count_in(struct weft_wait_shared *wait)
+uint64_t weft_wait_count_in(struct weft_wait_shared *wait)
 {
         uint64_t word = weft_load_acq(&wait->word);                      /* [W] */
         while (!weft_cas_acq_rel(&wait->word, &word, word + ONE_WAITER)) /* [W] */
@@ -79,21 +87,23 @@ static uint64_t count_in(struct weft_wait_shared *wait)
 }
 
 /* Crash between count_in and count_out: one too many is counted, until recovery resets. */
-static void count_out(struct weft_wait_shared *wait, uint64_t epoch)
+void weft_wait_count_out(struct weft_wait_shared *wait, uint64_t counted)
 {
-        uint64_t word = weft_load_acq(&wait->word); /* [W] */
+        uint64_t word = weft_load_acq(&wait->word),
+                 epoch = counted >> EPOCH_SHIFT; /* [W] */
         while (word >> EPOCH_SHIFT == epoch && word & WAITERS_MASK)
                 if (weft_cas_acq_rel(&wait->word, &word, word - ONE_WAITER)) /* [W] */
                         return;
 }
 
-static void sleep_while(struct weft_wait_shared *wait, uint32_t seq, uint64_t deadline)
+static void sleep_while(struct weft_wait_shared *wait, uint32_t seq, uint32_t bits,
+                        uint64_t deadline)
 {
         uint64_t until = weft_after(WEFT_WAIT_RECHECK_NS);
         if (deadline < until)
                 until = deadline;
         struct timespec t = { (time_t)(until / WEFT_SEC), (long)(until % WEFT_SEC) };
-        futex(wait, FUTEX_WAIT_BITSET, seq, &t);
+        futex(wait, FUTEX_WAIT_BITSET, seq, &t, bits);
 }
 
 /* Is spinning any use? Not where the other side needs this very cpu to make progress: where
@@ -136,32 +146,42 @@ static int spin_for(struct weft_spin *spin, int (*attempt)(void *), void *contex
         return -EAGAIN;
 }
 
-int weft_wait_for(struct weft_agent *agent, struct weft_wait_shared *wait,
-                  struct weft_spin *spin, int (*attempt)(void *context), void *context,
-                  uint64_t deadline)
+int weft_wait_spin(struct weft_wait_shared *wait, struct weft_spin *spin,
+                   int (*attempt)(void *context), void *context)
+{
+        return cpus() > 1 && other_cpu(wait) ? spin_for(spin, attempt, context) : -EAGAIN;
+}
+
+int weft_wait_for_bits(struct weft_agent *agent, struct weft_wait_shared *wait,
+                       uint32_t bits, struct weft_spin *spin,
+                       int (*attempt)(void *context), void *context, uint64_t deadline)
 {
         int rc = attempt(context);
         if (rc != -EAGAIN || deadline == WEFT_NOW)
                 return rc;
-
-        if (cpus() > 1 && other_cpu(wait)) {
-                rc = spin_for(spin, attempt, context);
-                if (rc != -EAGAIN)
-                        return rc;
-        }
-        for (;;) {
-                uint64_t word = count_in(wait);
+        rc = weft_wait_spin(wait, spin, attempt, context);
+        while (rc == -EAGAIN) {
+                uint64_t word = weft_wait_count_in(wait);
                 rc = attempt(context);
                 if (rc == -EAGAIN)
-                        sleep_while(wait, (uint32_t)word, deadline);
-                count_out(wait, word >> EPOCH_SHIFT);
+                        sleep_while(wait, (uint32_t)word, bits, deadline);
+                weft_wait_count_out(wait, word);
                 if (rc == -EAGAIN)
                         rc = attempt(context);
                 if (rc != -EAGAIN)
-                        return rc;
+                        break;
                 uint64_t now = weft_now();
                 if (now >= deadline)
                         return -ETIMEDOUT;
                 weft_agents_settle_sometimes(agent, now);
         }
+        return rc;
+}
+
+int weft_wait_for(struct weft_agent *agent, struct weft_wait_shared *wait,
+                  struct weft_spin *spin, int (*attempt)(void *context), void *context,
+                  uint64_t deadline)
+{
+        return weft_wait_for_bits(agent, wait, FUTEX_BITSET_MATCH_ANY, spin, attempt,
+                                  context, deadline);
 }

@@ -26,7 +26,35 @@ WEFT_CHECK int weft_wait_for(struct weft_agent *agent, struct weft_wait_shared *
                              struct weft_spin *spin, int (*attempt)(void *context),
                              void *context, uint64_t deadline);
 
+/* The same for a waiter that weft_wait_wake_bits() can single out: by any of `bits`. */
+WEFT_CHECK int weft_wait_for_bits(struct weft_agent *agent, struct weft_wait_shared *wait,
+                                  uint32_t bits, struct weft_spin *spin,
+                                  int (*attempt)(void *context), void *context,
+                                  uint64_t deadline);
+
+/* One of several objects that are waited for together; wait_many.c. */
+struct weft_wait_one {
+        struct weft_wait_shared *wait;
+        struct weft_agent *agent; /* this thread's, in the arena of `wait` */
+        uint64_t word;            /* private */
+};
+
+/* As weft_wait_for(), asleep on all of them: at most WEFT_WAIT_MANY. None: just time. */
+#define WEFT_WAIT_MANY 127
+WEFT_CHECK int weft_wait_for_any(struct weft_wait_one *ones, uint32_t n,
+                                 struct weft_spin *spin, int (*attempt)(void *context),
+                                 void *context, uint64_t deadline);
+
+/* For wait_many.c: who sleeps is counted; what the word was made is what to sleep on. */
+uint64_t weft_wait_count_in(struct weft_wait_shared *wait);
+void weft_wait_count_out(struct weft_wait_shared *wait, uint64_t word);
+WEFT_CHECK int weft_wait_spin(struct weft_wait_shared *wait, struct weft_spin *spin,
+                              int (*attempt)(void *context), void *context);
+
 void weft_wait_wake(struct weft_wait_shared *wait, uint32_t n);
+
+/* Wakes all who sleep with one of `bits`; those without bits always. */
+void weft_wait_wake_bits(struct weft_wait_shared *wait, uint32_t bits);
 
 static inline uint32_t weft_wait_waiters(const struct weft_wait_shared *wait)
 {

@@ -1,7 +1,6 @@
 /* structures/array.c -- a fixed number of elements, shared by all. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <weft/arena.h>
@@ -80,22 +79,6 @@ static int recover(struct weft_object *o, uint32_t sig)
         return 0;
 }
 
-static struct weft_kind kind = {
-        .name = "array",
-        .id = WEFT_ARRAY_KIND,
-        .version = WEFT_ARRAY_VERSION,
-        .header_bytes = sizeof(struct weft_array_shared),
-        .recover = recover,
-        .destroy = destroy,
-        .check = check,
-        .describe = describe,
-};
-
-__attribute__((constructor)) static void register_kind(void)
-{
-        weft_kind_register(&kind);
-}
-
 /* ---- create, open, close ------------------------------------------------- */
 
 /* Crash in create: the draft owns both blocks; the directory undoes it. */
@@ -117,45 +100,44 @@ static int init(struct weft_draft *draft)
         return 0;
 }
 
-/* An opened handle becomes an array, or is closed again. */
-static int finish(struct weft_array *a, weft_array_t **out)
+static int view(struct weft_handle *handle)
 {
-        weft_arena_t *arena = a->handle.arena;
-        int rc = read_header(arena, a->handle.sh, a);
-        if (rc && !weft_object_there(arena, weft_handle_owner(&a->handle)))
-                rc = -ENOENT; /* a read-only handle holds nothing: it was freed meanwhile */
-        if (rc)
-                weft_object_close(&a->handle);
-        else
-                *out = a;
-        return rc;
+        return read_header(handle->arena, handle->sh, (struct weft_array *)handle);
+}
+
+static bool fits(const struct weft_handle *handle, const void *options)
+{
+        const struct weft_array_options *o = options;
+        return ((const struct weft_array *)handle)->element_bytes == o->element_bytes;
+}
+
+static struct weft_kind kind = {
+        .name = "array",
+        .id = WEFT_ARRAY_KIND,
+        .version = WEFT_ARRAY_VERSION,
+        .header_bytes = sizeof(struct weft_array_shared),
+        .recover = recover,
+        .destroy = destroy,
+        .check = check,
+        .describe = describe,
+        .handle_bytes = sizeof(struct weft_array),
+        .view = view,
+        .fits = fits,
+};
+
+__attribute__((constructor)) static void register_kind(void)
+{
+        weft_kind_register(&kind);
 }
 
 static int make(weft_arena_t *arena, const char *name,
                 const struct weft_array_options *options, bool or_open,
                 weft_array_t **out)
 {
-        if (!arena || !out || !options || !options->length || !options->element_bytes ||
+        if (!out || !options || !options->length || !options->element_bytes ||
             options->element_bytes > WEFT_ARRAY_ELEMENT_MAX || options->flags)
                 return -EINVAL;
-        *out = NULL;
-        int saved = errno;
-        struct weft_array *a = calloc(1, sizeof *a);
-        errno = saved;
-        if (!a)
-                return -ENOMEM;
-        int rc = weft_object_create(arena, name, &kind, options, init, or_open,
-                                    &a->handle);
-        if (rc >= 0)
-                rc = finish(a, out);
-        if (!rc && a->element_bytes != options->element_bytes) {
-                weft_object_close(&a->handle);
-                *out = NULL;
-                rc = -EPROTO;
-        }
-        if (rc)
-                free(a);
-        return rc;
+        return weft_handle_create(arena, name, &kind, options, init, or_open, out);
 }
 
 int weft_array_create(weft_arena_t *arena, const char *name,
@@ -173,29 +155,12 @@ int weft_array_create_or_open(weft_arena_t *arena, const char *name,
 
 int weft_array_open(weft_arena_t *arena, const char *name, weft_array_t **array)
 {
-        if (!arena || !array)
-                return -EINVAL;
-        *array = NULL;
-        int saved = errno;
-        struct weft_array *a = calloc(1, sizeof *a);
-        errno = saved;
-        if (!a)
-                return -ENOMEM;
-        int rc = weft_object_open(arena, name, &kind, &a->handle);
-        if (!rc)
-                rc = finish(a, array);
-        if (rc)
-                free(a);
-        return rc;
+        return array ? weft_handle_open(arena, name, &kind, array) : -EINVAL;
 }
 
-/* Crash in close: the pins go when the agents are settled. */
 void weft_array_close(weft_array_t *array)
 {
-        if (!array)
-                return;
-        weft_object_close(&array->handle);
-        free(array);
+        weft_handle_close(array);
 }
 
 weft_owner_t weft_array_owner(const weft_array_t *array)

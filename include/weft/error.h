@@ -20,6 +20,10 @@
  *   -EACCES      the file mode forbids it
  *   -ELOOP       the arena's name is a symbolic link
  *   -EBUSY       in use
+ *   -EDEADLK     this thread holds it already: it would wait for itself
+ *   -EOVERFLOW   more than the maximum
+ *   -ENOTRECOVERABLE   its owner died, and the next one did not repair it
+ *   -ECANCELED   the caller's own function said no
  *   -ENOMEM      no process-local memory
  *   -ENOTSUP     this machine or kernel cannot
  */

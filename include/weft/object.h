@@ -42,7 +42,8 @@ WEFT_API WEFT_CHECK int weft_object_stat(weft_arena_t *arena, const char *name,
                                          struct weft_object_info *info);
 
 /* Takes the name away at once: it can be created anew. Those who have the object open
- * go on using it; its memory goes with the last of them. -ENOENT, -EROFS. */
+ * go on using it; its memory goes with the last of them. -ENOENT, -EROFS; -EBUSY: a
+ * thing to synchronise by (mutex, semaphore, ...) that somebody alive holds or waits on. */
 WEFT_API WEFT_CHECK int weft_object_remove(weft_arena_t *arena, const char *name);
 
 #ifdef __cplusplus

@@ -11,9 +11,10 @@
 
 /* Every code that <weft/error.h> lists. */
 static const int codes[] = {
-        -EAGAIN,  -ETIMEDOUT, -EPIPE,  -EOWNERDEAD, -ENOENT, -EEXIST,       -EPROTO,
-        -EUCLEAN, -EROFS,     -ENOSPC, -EMFILE,     -EINVAL, -ENAMETOOLONG, -EILSEQ,
-        -EPERM,   -EACCES,    -ELOOP,  -EBUSY,      -ENOMEM, -ENOTSUP,
+        -EAGAIN,       -ETIMEDOUT, -EPIPE,   -EOWNERDEAD, -ENOENT,          -EEXIST,
+        -EPROTO,       -EUCLEAN,   -EROFS,   -ENOSPC,     -EMFILE,          -EINVAL,
+        -ENAMETOOLONG, -EILSEQ,    -EPERM,   -EACCES,     -ELOOP,           -EBUSY,
+        -ENOMEM,       -ENOTSUP,   -EDEADLK, -EOVERFLOW,  -ENOTRECOVERABLE, -ECANCELED,
 };
 enum { N = sizeof codes / sizeof *codes };
 

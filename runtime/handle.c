@@ -1,0 +1,78 @@
+/* runtime/handle.c -- process-local handles: made, opened, closed alike for all kinds. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/object.h"
+
+static struct weft_handle *new_handle(const struct weft_kind *kind)
+{
+        /* Whole lines, for kinds that keep what threads write apart. */
+        size_t bytes = (kind->handle_bytes + WEFT_LINE - 1) / WEFT_LINE * WEFT_LINE;
+        int saved = errno;
+        void *handle = aligned_alloc(WEFT_LINE, bytes);
+        errno = saved;
+        return handle ? memset(handle, 0, bytes) : NULL;
+}
+
+/* The handle has been filled, or `rc` is an error. */
+static int finish(struct weft_handle *handle, int rc, void *out)
+{
+        if (rc >= 0) {
+                int seen = handle->kind->view ? handle->kind->view(handle) : 0;
+                if (seen && !weft_object_there(handle->arena, weft_handle_owner(handle)))
+                        seen = -ENOENT; /* read-only handles hold nothing: freed meanwhile */
+                if (seen) {
+                        weft_object_close(handle);
+                        rc = seen;
+                }
+        }
+        if (rc < 0)
+                free(handle);
+        else
+                memcpy(out, &handle, sizeof handle);
+        return rc;
+}
+
+int weft_handle_create(weft_arena_t *arena, const char *name, struct weft_kind *kind,
+                       const void *options, int (*init)(struct weft_draft *draft),
+                       bool or_open, void *out)
+{
+        struct weft_handle *handle;
+
+        memset(out, 0, sizeof handle);
+        if (!arena)
+                return -EINVAL;
+        handle = new_handle(kind);
+        if (!handle)
+                return -ENOMEM;
+        int rc = weft_object_create(arena, name, kind, options, init, or_open, handle);
+        rc = finish(handle, rc, out);
+        if (rc <= 0 || !kind->fits || kind->fits(handle, options))
+                return rc < 0 ? rc : 0;
+        weft_handle_close(handle);
+        memset(out, 0, sizeof handle);
+        return -EPROTO;
+}
+
+int weft_handle_open(weft_arena_t *arena, const char *name, struct weft_kind *kind,
+                     void *out)
+{
+        struct weft_handle *handle;
+
+        memset(out, 0, sizeof handle);
+        if (!arena)
+                return -EINVAL;
+        handle = new_handle(kind);
+        if (!handle)
+                return -ENOMEM;
+        return finish(handle, weft_object_open(arena, name, kind, handle), out);
+}
+
+void weft_handle_close(void *handle)
+{
+        if (!handle)
+                return;
+        weft_object_close(handle);
+        free(handle);
+}
