@@ -149,10 +149,11 @@ void flow_weft_close(struct flow_weft *at)
         weft_arena_close(at->arena);
 }
 
-static int weft_make(void **queue)
+static int weft_make_as(void **queue, uint64_t capacity, uint32_t flags)
 {
-        struct weft_queue_options options = { .capacity = FLOW_CAPACITY,
-                                              .element_bytes = 8 };
+        struct weft_queue_options options = { .capacity = capacity,
+                                              .element_bytes = 8,
+                                              .flags = flags };
         struct flow_weft *at = malloc(sizeof *at);
         if (!at)
                 return bench_cannot("no memory");
@@ -162,6 +163,18 @@ static int weft_make(void **queue)
         else
                 *queue = at;
         return rc;
+}
+
+static int weft_make(void **queue)
+{
+        return weft_make_as(queue, FLOW_CAPACITY, 0);
+}
+
+/* As many elements as the others hold when all batches are full ones. */
+static int weft_make_batch(void **queue)
+{
+        return weft_make_as(queue, FLOW_CAPACITY / WEFT_QUEUE_BATCH_ELEMENTS,
+                            WEFT_QUEUE_BATCH);
 }
 
 static void weft_drop(void *queue)
@@ -195,3 +208,4 @@ BENCH_INLINE uint64_t weft_pop(void *queue, enum flow_wait wait)
 }
 
 FLOW_QUEUE(flow_weft, weft_make, weft_drop, weft_push, weft_pop);
+FLOW_QUEUE(flow_weft_batch, weft_make_batch, weft_drop, weft_push, weft_pop);

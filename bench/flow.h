@@ -229,8 +229,8 @@ int flow_sample_nap(const struct bench_side *side, double *value);
 int flow_rate(struct bench_crew *crew, unsigned from, double *value);
 
 /* ours, the peers, and the least that a machine can do */
-extern const struct flow_queue flow_weft, flow_vyukov, flow_turn, flow_ck, flow_rte,
-        flow_pipe, flow_line, flow_futex;
+extern const struct flow_queue flow_weft, flow_weft_batch, flow_vyukov, flow_turn,
+        flow_ck, flow_rte, flow_pipe, flow_line, flow_futex;
 extern const struct flow_shape flow_eager, flow_block; /* one and one */
 
 /* A weft arena and queue without a name; NULL in *queue after an error. */

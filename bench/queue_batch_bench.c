@@ -218,16 +218,22 @@ static int sample_large(const struct bench_side *side, double *value)
 
 /* ---- rows ------------------------------------------------------------------- */
 
-static const struct batch batch_weft = { &flow_weft, weft_stream, 2 };
+static const struct batch batch_weft = { &flow_weft_batch, weft_stream, 2 };
+static const struct batch batch_plain = { &flow_weft, weft_stream, 2 };
 static const struct batch batch_rte = { &flow_rte, rte_stream, 2 };
-static const struct batch alone_weft = { &flow_weft, weft_alone, 1 };
+static const struct batch alone_weft = { &flow_weft_batch, weft_alone, 1 };
+static const struct batch alone_plain = { &flow_weft, weft_alone, 1 };
 static const struct batch alone_rte = { &flow_rte, rte_alone, 1 };
 
-static const struct bench_side side_weft = { "weft", sample_batch, &batch_weft, NULL };
+static const struct bench_side side_weft = { "weft BATCH", sample_batch, &batch_weft,
+                                             NULL };
+static const struct bench_side side_plain = { "weft", sample_batch, &batch_plain, NULL };
+static const struct bench_side side_plain_alone = { "weft", sample_batch, &alone_plain,
+                                                    NULL };
 static const struct bench_side side_rte = { "rte_ring bulk", sample_batch, &batch_rte,
                                             NULL };
-static const struct bench_side side_weft_alone = { "weft", sample_batch, &alone_weft,
-                                                   NULL };
+static const struct bench_side side_weft_alone = { "weft BATCH", sample_batch,
+                                                   &alone_weft, NULL };
 static const struct bench_side side_rte_alone = { "rte_ring bulk", sample_batch,
                                                   &alone_rte, NULL };
 static const struct bench_side side_large = { "weft", sample_large, NULL, NULL };
@@ -239,6 +245,10 @@ static const struct bench_row rows[] = {
           "M/s", &side_weft, &side_rte, 0.9, BENCH_HIGHER, 0 },
         { "queue.batch32.alone", "8 B in batches of 32, pushed and popped by one process",
           "M/s", &side_weft_alone, &side_rte_alone, BENCH_NO_GOAL, BENCH_HIGHER, 0 },
+        { "queue.batch32.plain", "the same in a queue without WEFT_QUEUE_BATCH", "M/s",
+          &side_plain, &side_rte, BENCH_NO_GOAL, BENCH_HIGHER, 0 },
+        { "queue.batch32.plain.alone", "the same, by one process", "M/s",
+          &side_plain_alone, &side_rte_alone, BENCH_NO_GOAL, BENCH_HIGHER, 0 },
         { "queue.loan64k", "64 KiB elements: loan, fill, commit; take, read, release",
           "GB/s", &side_large, &side_touch, 0.9, BENCH_HIGHER, 0 },
 };

@@ -24,7 +24,7 @@ static struct weft_queue_step stop_at(uint64_t pos, int rc)
 struct weft_queue_step weft_queue_pass_tail(const struct weft_queue_view *v, uint64_t lo,
                                             uint64_t t)
 {
-        uint64_t phase = lo & ~WEFT_QUEUE_CLOSED, p = phase / 2, n = v->mask + 1;
+        uint64_t phase = weft_queue_phase(lo), p = phase / 2, n = v->mask + 1;
 
         if (phase == 2 * (t - n) + 1)
                 return stop_at(t, -EAGAIN);
@@ -39,7 +39,7 @@ struct weft_queue_step weft_queue_pass_tail(const struct weft_queue_view *v, uin
 struct weft_queue_step weft_queue_pass_head(const struct weft_queue_view *v, uint64_t lo,
                                             uint64_t h)
 {
-        uint64_t phase = lo & ~WEFT_QUEUE_CLOSED, p = phase / 2, n = v->mask + 1;
+        uint64_t phase = weft_queue_phase(lo), p = phase / 2, n = v->mask + 1;
 
         if (phase == 2 * h)
                 return stop_at(h, lo & WEFT_QUEUE_CLOSED ? -EPIPE : -EAGAIN);
@@ -179,7 +179,18 @@ int weft_queue_at_end(struct weft_queue_op *op, int rc)
 static int attempt_push(void *context)
 {
         struct weft_queue_op *op = context;
-        return op->q->v.boxes ? weft_queue_push_boxes(op) : push_values(op);
+        if (!op->q->v.boxes)
+                return push_values(op);
+        return op->q->v.flags & WEFT_QUEUE_BATCH ? weft_queue_push_batch(op)
+                                                 : weft_queue_push_boxes(op);
+}
+
+static int pop_any(struct weft_queue_op *op)
+{
+        if (!op->q->v.boxes)
+                return pop_values(op);
+        return op->q->v.flags & WEFT_QUEUE_BATCH ? weft_queue_pop_batch(op)
+                                                 : weft_queue_pop_boxes(op);
 }
 
 static int attempt_pop(void *context)
@@ -187,7 +198,7 @@ static int attempt_pop(void *context)
         struct weft_queue_op *op = context;
         int rc;
         do {
-                rc = op->q->v.boxes ? weft_queue_pop_boxes(op) : pop_values(op);
+                rc = pop_any(op);
                 if (WEFT_UNLIKELY(rc))
                         rc = weft_queue_at_end(op, rc);
                 else

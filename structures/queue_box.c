@@ -138,14 +138,15 @@ int weft_queue_push_boxes(struct weft_queue_op *op)
 /* A copy that may be torn, and is thrown away then. ThreadSanitizer must not see it: who
  * fills a loan meanwhile writes plainly. */
 #ifdef WEFT_TSAN
-static __attribute__((no_sanitize("thread"), noinline)) void
-copy_torn(uint8_t *to, const volatile uint8_t *from, uint32_t bytes)
+__attribute__((no_sanitize("thread"), noinline)) void
+weft_queue_copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
+        const volatile uint8_t *f = from;
         for (volatile uint8_t *t = to; bytes--;)
-                *t++ = *from++;
+                *t++ = *f++;
 }
 #else
-static inline void copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
+void weft_queue_copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
         weft_copy_out(to, from, bytes);
 }
@@ -156,13 +157,13 @@ static bool copy_unowned(struct weft_queue_op *op, uint64_t box, uint8_t *to)
 {
         struct weft_queue_view *v = &op->q->v;
         if (WEFT_LIKELY(box <= v->mask)) {
-                copy_torn(to, weft_box_at(v, box), v->element_bytes);
+                weft_queue_copy_torn(to, weft_box_at(v, box), v->element_bytes);
                 return true;
         }
         weft_read_begin(op->agent);
         const void *at = weft_box_at(v, box);
         if (at)
-                copy_torn(to, at, v->element_bytes);
+                weft_queue_copy_torn(to, at, v->element_bytes);
         weft_read_end(op->agent);
         return at != NULL;
 }

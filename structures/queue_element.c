@@ -57,6 +57,8 @@ int weft_queue_loan(weft_queue_t *queue, struct weft_element *element)
         struct weft_queue_op op = { 0 };
         if (!queue || !element)
                 return -EINVAL;
+        if (queue->v.flags & WEFT_QUEUE_BATCH)
+                return -ENOTSUP;
         int rc = weft_queue_begin(queue, &op);
         if (rc)
                 return rc;
@@ -154,6 +156,8 @@ int weft_queue_take(weft_queue_t *queue, struct weft_element *element, uint64_t 
         struct weft_queue_op op = { .element = element };
         if (!queue || !element)
                 return -EINVAL;
+        if (queue->v.flags & WEFT_QUEUE_BATCH)
+                return -ENOTSUP;
         int rc = weft_queue_begin(queue, &op);
         if (rc)
                 return rc;

@@ -59,7 +59,7 @@ void *weft_box_far(struct weft_queue_view *v, uint64_t box)
         if (!home)
                 return NULL;
         weft_ref_t ref = { weft_load_acq(&home->ref) }; /* [E] */
-        return ref.v ? weft_at(v->arena, ref, v->element_bytes) : NULL;
+        return ref.v ? weft_at(v->arena, ref, v->box_bytes) : NULL;
 }
 
 /* Gives the box in a hand of ours its memory. Crash in furnish: the hand says which box,
@@ -76,7 +76,7 @@ static int furnish(struct weft_queue_view *v, struct weft_agent *agent, uint64_t
                 return -EUCLEAN;
         if (weft_box_far(v, box))
                 return 0;
-        int rc = weft_block_alloc(v->arena, v->element_bytes, &ref, NULL);
+        int rc = weft_block_alloc(v->arena, v->box_bytes, &ref, NULL);
         if (rc)
                 return rc;
         weft_store_rel(&home->ref, ref.v); /* [E] */
@@ -192,7 +192,7 @@ static bool has_happened(struct weft_queue_view *v, uint64_t phase, uint64_t giv
 {
         const weft_a128_t *cell = &v->cells[phase / 2 & v->mask];
         uint64_t made = phase & 1 ? phase - 1 + 2 * (v->mask + 1) : phase + 1;
-        uint64_t lo = weft_load_acq(&cell->lo) & ~WEFT_QUEUE_CLOSED; /* [P] [O] */
+        uint64_t lo = weft_queue_phase(weft_load_acq(&cell->lo)); /* [P] [O] */
         if (lo <= phase)
                 return false;
         if (weft_load_acq(&cell->hi) == gives) /* [P] [O] */

@@ -32,8 +32,8 @@ struct weft_queue_view {
         uint64_t stride; /* of boxes */
         uint32_t lead;   /* bytes of a box before its element */
         uint32_t element_bytes;
+        uint32_t box_bytes; /* what a box holds: an element, or a batch of them */
         uint32_t flags;
-        uint32_t reserved;
         weft_owner_t owner;
         weft_a64_t segments[WEFT_QUEUE_SEGMENTS]; /* offsets; 0: not looked up yet */
 };
@@ -196,8 +196,16 @@ WEFT_CHECK int weft_queue_drained(struct weft_queue_view *v);
 WEFT_CHECK int weft_queue_view(struct weft_queue_view *v, weft_arena_t *arena,
                                struct weft_queue_shared *sh, weft_owner_t owner);
 
-/* Bytes of one box of a queue of such elements, and of them before the element. */
-uint64_t weft_box_bytes(uint32_t element_bytes, uint32_t *lead);
+/* What a box of such a queue holds; the bytes from one to the next of them, and those of
+ * them before what it holds. */
+uint32_t weft_box_bytes(uint32_t element_bytes, uint32_t flags);
+uint64_t weft_box_stride(uint32_t box_bytes, uint32_t *lead);
+
+/* The phase of a cell, without the marks. */
+static inline uint64_t weft_queue_phase(uint64_t lo)
+{
+        return lo & ~(WEFT_QUEUE_CLOSED | WEFT_QUEUE_OFFSET);
+}
 
 bool weft_queue_has_boxes(uint32_t element_bytes, uint32_t flags);
 
@@ -248,7 +256,7 @@ weft_queue_find_head(const struct weft_queue_view *v, uint64_t *pos,
         for (;;) {
                 const weft_a128_t *cell = &v->cells[*pos & v->mask];
                 seen->lo = weft_load_acq(&cell->lo); /* [P] LP of empty, drained */
-                if (WEFT_LIKELY(seen->lo == 2 * *pos + 1)) {
+                if (WEFT_LIKELY((seen->lo & ~WEFT_QUEUE_OFFSET) == 2 * *pos + 1)) {
                         seen->hi = weft_load_rlx(&cell->hi);
                         return 0;
                 }
@@ -308,6 +316,16 @@ WEFT_CHECK int weft_queue_at_end(struct weft_queue_op *op, int rc);
 /* Up to op->n elements in boxes; op->done of them went. 0 if any did. */
 WEFT_CHECK int weft_queue_push_boxes(struct weft_queue_op *op);
 WEFT_CHECK int weft_queue_pop_boxes(struct weft_queue_op *op);
+
+/* The same in batches: queue_batch.c. */
+WEFT_CHECK int weft_queue_push_batch(struct weft_queue_op *op);
+WEFT_CHECK int weft_queue_pop_batch(struct weft_queue_op *op);
+
+/* The elements in cells [head, tail) of a BATCH queue; exact when nothing moves. */
+uint64_t weft_queue_batch_length(struct weft_queue_view *v, uint64_t head, uint64_t tail);
+
+/* Copies what a box holds, which others may take and refill meanwhile. */
+void weft_queue_copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes);
 
 /* Pushes the box in the grip at `*pos` or later. -EAGAIN full, -EPIPE, -EUCLEAN. */
 WEFT_CHECK int weft_queue_push_grip(struct weft_queue_view *v,

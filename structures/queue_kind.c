@@ -49,8 +49,10 @@ static int count(struct weft_queue_view *v, struct count *n)
         return 0;
 }
 
-static uint64_t length(const struct weft_queue_view *v, const struct count *n)
+static uint64_t length(struct weft_queue_view *v, const struct count *n)
 {
+        if (v->flags & WEFT_QUEUE_BATCH)
+                return weft_queue_batch_length(v, n->head, n->tail);
         uint64_t in_cells = n->tail - n->head;
         return (in_cells > v->mask + 1 ? v->mask + 1 : in_cells) + n->returned;
 }
@@ -221,6 +223,8 @@ static bool cells_are_whole(const struct weft_queue_view *v, const struct count 
                 uint64_t want = 2 * p + (p < n->tail);
                 if (p == n->tail)
                         lo &= ~WEFT_QUEUE_CLOSED;
+                else if (p < n->tail && v->flags & WEFT_QUEUE_BATCH)
+                        lo &= ~WEFT_QUEUE_OFFSET;
                 if (lo != want)
                         return false;
         }

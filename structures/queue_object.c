@@ -12,22 +12,38 @@
 
 bool weft_queue_has_boxes(uint32_t element_bytes, uint32_t flags)
 {
-        return element_bytes > sizeof(uint64_t) || flags & WEFT_QUEUE_LEASE;
+        return element_bytes > sizeof(uint64_t) ||
+               flags & (WEFT_QUEUE_LEASE | WEFT_QUEUE_BATCH);
 }
 
 /* The stamp stands before the element, on its first line if that is small. */
-uint64_t weft_box_bytes(uint32_t element_bytes, uint32_t *lead)
+uint64_t weft_box_stride(uint32_t box_bytes, uint32_t *lead)
 {
-        *lead = element_bytes < 1024 ? 16 : WEFT_LINE;
-        return *lead + ((uint64_t)element_bytes + *lead - 1) / *lead * *lead;
+        *lead = box_bytes < 1024 ? 16 : WEFT_LINE;
+        return *lead + ((uint64_t)box_bytes + *lead - 1) / *lead * *lead;
+}
+
+uint32_t weft_box_bytes(uint32_t element_bytes, uint32_t flags)
+{
+        if (!(flags & WEFT_QUEUE_BATCH))
+                return element_bytes;
+        return (uint32_t)sizeof(struct weft_queue_batch_shared) +
+               WEFT_QUEUE_BATCH_ELEMENTS * element_bytes;
+}
+
+static bool are_sane(uint32_t flags, uint32_t element_bytes)
+{
+        if (flags & WEFT_QUEUE_BATCH)
+                return flags == WEFT_QUEUE_BATCH &&
+                       element_bytes <= WEFT_QUEUE_BATCH_BYTES_MAX;
+        return !(flags & ~(uint32_t)WEFT_QUEUE_LEASE);
 }
 
 static bool is_sane(uint64_t capacity, uint32_t element_bytes, uint32_t flags)
 {
         return capacity >= 2 && capacity <= WEFT_QUEUE_CAPACITY_MAX &&
                !(capacity & (capacity - 1)) && element_bytes &&
-               element_bytes <= WEFT_QUEUE_ELEMENT_MAX &&
-               !(flags & ~(uint32_t)WEFT_QUEUE_LEASE);
+               element_bytes <= WEFT_QUEUE_ELEMENT_MAX && are_sane(flags, element_bytes);
 }
 
 int weft_queue_view(struct weft_queue_view *v, weft_arena_t *arena,
@@ -50,7 +66,8 @@ int weft_queue_view(struct weft_queue_view *v, weft_arena_t *arena,
                 return -EUCLEAN;
         if (!weft_queue_has_boxes(v->element_bytes, v->flags))
                 return 0;
-        v->stride = weft_box_bytes(v->element_bytes, &v->lead);
+        v->box_bytes = weft_box_bytes(v->element_bytes, v->flags);
+        v->stride = weft_box_stride(v->box_bytes, &v->lead);
         v->boxes = weft_at(arena, sh->boxes, capacity * v->stride);
         return v->boxes && weft_queue_segment(v, 0) ? 0 : -EUCLEAN;
 }
@@ -63,7 +80,8 @@ static int init_boxes(struct weft_draft *draft, struct weft_queue_view *v)
         weft_ref_t ref;
         void *at;
 
-        v->stride = weft_box_bytes(sh->element_bytes, &v->lead);
+        v->stride =
+                weft_box_stride(weft_box_bytes(sh->element_bytes, sh->flags), &v->lead);
         int rc = weft_draft_alloc(draft, sh->capacity * v->stride, &sh->boxes, &at);
         if (rc)
                 return rc;

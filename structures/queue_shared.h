@@ -8,6 +8,7 @@
  *
  *   push   {2p, x}   -> {2p+1, y}          pop    {2p+1, x} -> {2(p+N), y}
  *   seal   {2p, x}   -> {CLOSED|2p, x}     no phase is ever there twice
+ *   part   {2p+1|o, x} -> {2p+1|o+m, x}    batches: see below
  *
  * Who pushes goes from p to p+1 only after he saw cell p at phase >= 2p+1, so positions
  * are filled in order, and emptied in order: FIFO. Cell p at 2(p-N)+1 means full, cell p
@@ -30,6 +31,10 @@
  *   LOAN      in a weft_element, not leased               LEASED  until acknowledged
  *   RETURNED  leased, and nobody's: the next taker's CAS RETURNED -> LEASED takes over the
  *             hand with its box, so an element never has two places
+ *
+ * BATCHES. A box holds a count and up to 32 elements; a push fills one. The cell's offset
+ * bits say how many of them have been popped: who pops some but not all only moves the
+ * offset, by the same CAS16; the last one empties the cell. All pops peek.
  *
  * INTENT. A swap changes a cell and a hand. Agent X, hand a, at phase f, giving box y for x:
  *   1  a.swap = {y, x}; a.phase = f      open
@@ -87,7 +92,9 @@
 #define WEFT_QUEUE_KIND_ID 0x71756575u /* "queu" */
 #define WEFT_QUEUE_FORMAT 1
 #define WEFT_QUEUE_CLOSED (UINT64_C(1) << 63)
-#define WEFT_QUEUE_POSITION_MAX (UINT64_C(1) << 60)
+#define WEFT_QUEUE_OFFSET_SHIFT 57 /* six bits below CLOSED */
+#define WEFT_QUEUE_OFFSET (UINT64_C(63) << WEFT_QUEUE_OFFSET_SHIFT)
+#define WEFT_QUEUE_POSITION_MAX (UINT64_C(1) << 55)
 #define WEFT_QUEUE_SEGMENTS 24 /* the k-th doubles the number of hands; the first has */
 #define WEFT_QUEUE_HANDS 32    /* so many */
 
@@ -98,6 +105,12 @@ enum weft_queue_state {
         WEFT_HAND_LEASED = 3,
         WEFT_HAND_RETURNED = 4,
 };
+
+struct weft_queue_batch_shared { /* how a box of a BATCH queue begins */
+        weft_a64_t count;
+        uint64_t spare;
+};
+WEFT_PIN(struct weft_queue_batch_shared, 16);
 
 struct weft_queue_hand_shared {
         weft_a64_t word;   /* deliveries << 40 | state << 32 | sig */

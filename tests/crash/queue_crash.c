@@ -1,4 +1,4 @@
-/* tests/crash/queue_crash.c -- the queue, in its three modes: values, blocks, leases.
+/* tests/crash/queue_crash.c -- the queue, in its four modes: values, blocks, leases, batches.
  *
  * Elements are numbers, spread over the element's bytes and checked. Some, 1 up,
  * are in the queue before; the victim pushes from 101, survivors from 201. What survivors
@@ -14,8 +14,8 @@
 
 enum { SMALL = 4, CAPACITY = 32, LARGE = 40, MOST = 128 };
 enum { VICTIM = 101, SURVIVOR = 201, BATCH = 3 };
-enum { HELD, MODE, WHAT, ROOM }; /* of self->arg */
-enum { VALUE, BLOCK, LEASE };    /* modes */
+enum { HELD, MODE, WHAT, ROOM };       /* of self->arg */
+enum { VALUE, BLOCK, LEASE, BATCHES }; /* modes */
 /* What the operation may do, self->arg[WHAT]: it pops a batch, or one; pushes a batch; the
  * queue is shut; what it takes it only leases, and it acknowledges nothing. */
 enum { TAKES = 1, ONE_MAY_GO = 2, PUSHES = 4, SHUTS = 8, KEEPS = 16 };
@@ -34,6 +34,11 @@ static uint32_t bytes_of(const struct crash *c)
 static bool leases(const struct crash *c)
 {
         return c->self->arg[MODE] == LEASE;
+}
+
+static bool batches(const struct crash *c)
+{
+        return c->self->arg[MODE] == BATCHES;
 }
 
 static bool may(const struct crash *c, uint64_t what)
@@ -92,7 +97,19 @@ static struct weft_queue_options options_of(const struct crash *c)
 {
         return (struct weft_queue_options){ .capacity = capacity_of(c),
                                             .element_bytes = bytes_of(c),
-                                            .flags = leases(c) ? WEFT_QUEUE_LEASE : 0 };
+                                            .flags = leases(c)    ? WEFT_QUEUE_LEASE
+                                                     : batches(c) ? WEFT_QUEUE_BATCH
+                                                                  : 0 };
+}
+
+/* Elements 1 to n, as many in a cell as go. */
+static void push_together(struct crash *c, uint64_t n)
+{
+        char elements[CAPACITY * LARGE];
+        for (uint64_t i = 0; i < n; i++)
+                element_fill(c, elements + i * bytes_of(c), i + 1);
+        CRASH_MUST(c, CRASH_BROKEN,
+                   weft_queue_push_n(queue_of(c), elements, n, WEFT_NOW) == (int64_t)n);
 }
 
 /* Once around the ring first, so that positions are not the first ones. */
@@ -107,6 +124,10 @@ static void setup(struct crash *c)
         for (uint64_t i = 0; i < capacity_of(c) + 1; i++) {
                 WEFT_MUST(c, push(c, 999));
                 WEFT_MUST(c, pop(c, &number));
+        }
+        if (batches(c)) {
+                push_together(c, c->self->arg[HELD]);
+                return;
         }
         for (uint64_t i = 0; i < c->self->arg[HELD]; i++)
                 WEFT_MUST(c, push(c, i + 1));
@@ -130,7 +151,7 @@ static void open_queue(struct crash *c)
 static void prepare_warm(struct crash *c)
 {
         struct weft_element e;
-        if (c->self->arg[MODE] != VALUE) {
+        if (c->self->arg[MODE] == BLOCK || leases(c)) {
                 WEFT_MUST(c, weft_queue_loan(queue_of(c), &e));
                 WEFT_MUST(c, weft_queue_release(queue_of(c), &e));
         } else {
@@ -377,7 +398,7 @@ static void check_room(struct crash *c)
                 for (uint64_t i = 0, x; i < capacity_of(c); i++)
                         CRASH_MUST(c, CRASH_LOST, pop(c, &x) == 0 && x == i + 1);
         }
-        if (c->self->arg[MODE] == VALUE)
+        if (c->self->arg[MODE] == VALUE || batches(c))
                 return;
         for (uint64_t i = 0; i < capacity_of(c); i++)
                 CRASH_MUST(c, CRASH_LEAKED, weft_queue_loan(queue_of(c), &e[i]) == 0);
@@ -452,6 +473,12 @@ static const struct crash_case cases[] = {
         MODES("push_n/middle", prepare_warm, op_push_n, 2, PUSHES),
         MODES("pop_n/middle", prepare_warm, op_pop_n, 2, TAKES),
         MODES("pop_n/full", prepare_warm, op_pop_n, CAPACITY, TAKES),
+        OP("batch/push/empty", prepare_warm, op_push, 0, BATCHES, 0),
+        OP("batch/push_n/middle", prepare_warm, op_push_n, 2, BATCHES, PUSHES),
+        OP("batch/pop/middle", prepare_warm, op_pop, 5, BATCHES, ONE_MAY_GO),
+        OP("batch/pop_n/part", prepare_warm, op_pop_n, 8, BATCHES, TAKES),
+        OP("batch/pop_n/all", prepare_warm, op_pop_n, BATCH, BATCHES, TAKES),
+        OP("batch/info", prepare_warm, op_info, 5, BATCHES, 0),
         OP("value/loan/first operation", NULL, op_loan, 2, VALUE, 0),
         BOXES("loan/first operation", NULL, op_loan, 2, 0),
         BOXES("loan/warm", prepare_warm, op_loan, 2, 0),

@@ -159,7 +159,8 @@ static bool play(enum fate fate, struct crash_told *told)
 static int one_round(weft_arena_t *arena, int round, struct crash_told *told)
 {
         struct weft_queue_options options = { .capacity = UINT64_C(2) << rnd() % 3,
-                                              .element_bytes = rnd() % 2 ? 8 : LARGE };
+                                              .element_bytes = rnd() % 2 ? 8 : LARGE,
+                                              .flags = rnd() % 3 ? 0 : WEFT_QUEUE_BATCH };
         struct weft_queue_info info;
         struct weft_recovery report;
         enum fate fate = told ? (enum fate)(rnd() % 4) : UNTRACED;

@@ -368,6 +368,8 @@ int main(void)
                         crowd(MOST, way == 3 ? WEFT_QUEUE_LEASE : 0, threads);
                         if (way == 0)
                                 crowd(64, WEFT_QUEUE_LEASE, threads);
+                        if (way < 2)
+                                crowd(way ? 8 : 64, WEFT_QUEUE_BATCH, threads);
                 }
         for (uint32_t size = 8; PROCESSES && size <= MOST; size += MOST - 8)
                 massacre(size);

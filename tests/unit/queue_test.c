@@ -122,7 +122,7 @@ static void bad_arguments_are_refused(void **state)
         assert_int_equal(weft_queue_create(arena, "q", &o, &q), -EINVAL);
         o.element_bytes = WEFT_QUEUE_ELEMENT_MAX + 1;
         assert_int_equal(weft_queue_create(arena, "q", &o, &q), -EINVAL);
-        o = (struct weft_queue_options){ 4, 8, 2 };
+        o = (struct weft_queue_options){ 4, 8, 4 };
         assert_int_equal(weft_queue_create(arena, "q", &o, &q), -EINVAL);
         assert_int_equal(weft_queue_open(arena, "q", &q), -ENOENT);
         assert_null(q);
