@@ -127,7 +127,7 @@ static int push_values(struct weft_queue_op *op)
         return 0;
 }
 
-/* Crash in pop: likewise. After the CAS16 the element is the popper's, and dies with it. */
+/* Crash in pop: likewise. After the CAS the element is the popper's, and dies with it. */
 static int pop_values(struct weft_queue_op *op)
 {
         struct weft_queue_view *v = &op->q->v;
@@ -142,12 +142,11 @@ static int pop_values(struct weft_queue_op *op)
                 rc = weft_queue_find_head(v, &h, &seen);
                 if (WEFT_UNLIKELY(rc))
                         break;
-                struct weft_pair empty = { 2 * (h + v->mask + 1), 0 };
-                uint64_t value = seen.hi;
-                if (WEFT_LIKELY(
-                            weft_cas16_acq_rel(/* [P] [O] LP of pop */
-                                               &v->cells[h & v->mask], &seen, empty))) {
-                        store_value(v, to, value);
+                uint64_t empty = 2 * (h + v->mask + 1);
+                if (WEFT_LIKELY(weft_cas_acq_rel(/* [P] [O] LP of pop */
+                                                 &v->cells[h & v->mask].lo, &seen.lo,
+                                                 empty))) {
+                        store_value(v, to, seen.hi);
                         done++;
                         h++;
                         to += v->element_bytes;
@@ -296,7 +295,8 @@ int weft_queue_push(weft_queue_t *queue, const void *element, uint64_t deadline)
         uint64_t t = mine->tail;
         weft_a128_t *cell = &queue->v.cells[t & queue->v.mask];
         memcpy(&value, element, sizeof value);
-        struct weft_pair seen = { 2 * t, 0 }, full = { 2 * t + 1, value };
+        struct weft_pair seen = { 2 * t, weft_load_rlx(&cell->hi) };
+        struct weft_pair full = { 2 * t + 1, value };
         if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * t) ||
             WEFT_UNLIKELY(weft_load_acq(&sh->closing)) || /* [C] */
             WEFT_UNLIKELY(
@@ -315,12 +315,12 @@ int weft_queue_pop(weft_queue_t *queue, void *element, uint64_t deadline)
         struct weft_queue_shared *sh = queue->v.sh;
         uint64_t h = mine->head;
         weft_a128_t *cell = &queue->v.cells[h & queue->v.mask];
+        uint64_t lo = weft_load_acq(&cell->lo); /* [P] before the value */
+        if (WEFT_UNLIKELY(lo != 2 * h + 1))
+                return pop_one(queue, element, deadline);
         uint64_t value = weft_load_rlx(&cell->hi);
-        struct weft_pair seen = { 2 * h + 1, value };
-        struct weft_pair empty = { 2 * (h + queue->v.mask + 1), 0 };
-        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * h + 1) ||
-            WEFT_UNLIKELY(
-                    !weft_cas16_acq_rel(cell, &seen, empty))) /* [P] [O] LP of pop */
+        if (WEFT_UNLIKELY(!weft_cas_acq_rel(/* [P] [O] LP of pop */
+                                            &cell->lo, &lo, 2 * (h + queue->v.mask + 1))))
                 return pop_one(queue, element, deadline);
         memcpy(element, &value, sizeof value);
         mine->head = ++h;

@@ -95,14 +95,12 @@ static int pop_some(struct weft_queue_op *op, size_t n, uint8_t *to, size_t *pop
                                              WEFT_QUEUE_OFFSET_SHIFT);
                 uint32_t some = copy_some(op, seen.hi, offset, n, to, &left);
                 bool all = some == left;
-                struct weft_pair now = { seen.lo, seen.hi };
-                if (all)
-                        now.lo = 2 * (*head + v->mask + 1);
-                else
-                        now.lo += (uint64_t)some << WEFT_QUEUE_OFFSET_SHIFT;
-                if (WEFT_LIKELY(
-                            weft_cas16_acq_rel(/* [P] [O] LP of pop_n */
-                                               &v->cells[*head & v->mask], &seen, now))) {
+                uint64_t now =
+                        all ? 2 * (*head + v->mask + 1)
+                            : seen.lo + ((uint64_t)some << WEFT_QUEUE_OFFSET_SHIFT);
+                if (WEFT_LIKELY(weft_cas_acq_rel(/* [P] [O] LP of pop_n */
+                                                 &v->cells[*head & v->mask].lo, &seen.lo,
+                                                 now))) {
                         *head += all;
                         *popped = some;
                         return some ? 0 : -EUCLEAN; /* hostile: passed, not met again */

@@ -169,7 +169,7 @@ static bool copy_unowned(struct weft_queue_op *op, uint64_t box, uint8_t *to)
 }
 
 /* Copies first: the box stays in its cell, so that a pop leaves nothing to settle.
- * Crash in peek: before the CAS16 nothing has happened, after it all has. */
+ * Crash in peek: before the CAS nothing has happened, after it all has. */
 static int pop_peek(struct weft_queue_op *op, uint8_t *to)
 {
         struct weft_queue_view *v = &op->q->v;
@@ -181,9 +181,9 @@ static int pop_peek(struct weft_queue_op *op, uint8_t *to)
                 if (WEFT_UNLIKELY(rc))
                         return rc;
                 bool there = copy_unowned(op, spot.seen.hi, to);
-                struct weft_pair empty = { emptied(v, *head), spot.seen.hi };
-                if (WEFT_LIKELY(weft_cas16_acq_rel(/* [P] [O] LP of small pop */
-                                                   spot.cell, &spot.seen, empty))) {
+                if (WEFT_LIKELY(weft_cas_acq_rel(/* [P] [O] LP of small pop */
+                                                 &spot.cell->lo, &spot.seen.lo,
+                                                 emptied(v, *head)))) {
                         ++*head;
                         return there ? 0 : -EUCLEAN;
                 }

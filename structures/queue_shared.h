@@ -1,13 +1,14 @@
 /* structures/queue_shared.h -- the queue as it lies in shared memory.
  *
  * CELLS. Positions count pushes: 1st, 2nd, ...; position p lies in cell p & mask, and
- * N is the number of cells. A cell is 16 bytes, changed only by one 16-byte CAS:
+ * N is the number of cells. A cell is 16 bytes, changed only by one CAS: of both words,
+ * or, where `hi` stays as it was read, of `lo` alone, for no phase ever comes twice:
  *   lo  phase: 2p    it awaits the push of position p          (bit 63: sealed for ever)
  *              2p+1  it holds the element of position p
  *   hi  what: the element itself (up to 8 bytes), or the number of a box
  *
- *   push   {2p, x}   -> {2p+1, y}          pop    {2p+1, x} -> {2(p+N), y}
- *   seal   {2p, x}   -> {CLOSED|2p, x}     no phase is ever there twice
+ *   push   {2p, x}   -> {2p+1, y}          pop    {2p+1, x} -> {2(p+N), y or x}
+ *   seal   {2p, x}   -> {CLOSED|2p, x}
  *   part   {2p+1|o, x} -> {2p+1|o+m, x}    batches: see below
  *
  * Who pushes goes from p to p+1 only after he saw cell p at phase >= 2p+1, so positions
