@@ -9,6 +9,7 @@
 #include <weft/error.h>
 #include <weft/object.h>
 #include <weft/queue.h>
+#include <weft/select.h>
 #include <weft/topology.h>
 #include <weft/wait.h>
 

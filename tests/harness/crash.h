@@ -47,9 +47,11 @@ struct crash {
         const struct crash_case *self;
         int fd;          /* the shared memory; -1 in a case that uses `dir` */
         const char *dir; /* private directory; also in the environment's WEFT_DIR */
-        struct crash_note *note; /* of the victim; a survivor reads what it wrote */
+        struct crash_note *note;  /* of the victim; a survivor reads what it wrote */
+        struct crash_note *other; /* in a grid: of the other party; a survivor's is B's */
         enum crash_how how;
-        void *arena; /* for the kit and the case, from here on */
+        uint8_t fate[2]; /* in a grid: of A and of B, for a survivor: enum grid_fate */
+        void *arena;     /* for the kit and the case, from here on */
         void *handle;
         uint64_t word[16];
         struct crash_told *told; /* private to the harness */
@@ -119,11 +121,12 @@ struct crash_result {
 };
 
 struct crash_options {
-        const char *filter; /* of names; NULL is all */
-        double seconds;     /* for all cases together */
-        uint64_t from, to;  /* only these instructions */
-        bool full;          /* every instruction for real */
-        bool hurried;       /* time is over: the least of everything, no recovery sweep */
+        const char *filter;    /* of names; NULL is all */
+        double seconds;        /* for all cases together */
+        uint64_t from, to;     /* only these instructions */
+        uint64_t from_b, to_b; /* and in a grid, of party B, these */
+        bool full;             /* every instruction for real */
+        bool hurried; /* time is over: the least of everything, no recovery sweep */
         bool verbose;
         bool quiet; /* failures are not printed: they are expected */
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/check.h"
+#include "tests/harness/grid.h"
 #include "tests/harness/job.h"
 #include "tests/harness/step.h"
 
@@ -227,17 +228,34 @@ static uint32_t recover(struct crash *c)
         return c->self->kit->recover ? c->self->kit->recover(c) : 0;
 }
 
+static void bury_victims(struct job *j)
+{
+        struct job_order *o = &j->order;
+        world_bury(&o->world, o->self->kit, (uint32_t)o->victim);
+        world_bury(&o->world, o->self->kit, (uint32_t)o->second);
+}
+
 static void open_when_due(struct job *j, struct crash *c)
 {
         const struct job_order *o = &j->order;
         if (o->kind == JOB_LATE)
-                world_bury(&j->order.world, o->self->kit, (uint32_t)o->victim);
+                bury_victims(j);
         if (o->self->open)
                 o->self->open(c);
         if (o->kind == JOB_EARLY)
-                world_bury(&j->order.world, o->self->kit, (uint32_t)o->victim);
-        if (o->kind == JOB_REAL)
+                bury_victims(j);
+        if (o->kind == JOB_REAL || o->kind == JOB_GRID)
                 halt(j);
+}
+
+/* Nobody alive may be found dead; of the dead, some may have been settled before. */
+static void recover_beside_the_living(struct job *j, struct crash *c)
+{
+        uint32_t dead = j->order.dead;
+        for (int i = 0; i < 2 && j->order.kind == JOB_GRID; i++)
+                dead += j->order.fate[i] == GRID_KILLED && (i == 0 || j->order.other);
+        if (recover(c) > dead)
+                crash_fail(c, CRASH_BROKEN, "a stopped victim was taken for dead");
 }
 
 static void survivor_main(struct job *j)
@@ -247,8 +265,10 @@ static void survivor_main(struct job *j)
                            .fd = j->order.world.fd,
                            .dir = j->order.world.dir,
                            .note = copied(j) ? &j->told->note : j->order.note,
+                           .other = copied(j) ? &j->told->other : j->order.other,
                            .how = j->order.kind == JOB_STOP ? CRASH_STOPPED
                                                             : CRASH_KILLED,
+                           .fate = { j->order.fate[0], j->order.fate[1] },
                            .told = j->told };
         enter(&j->order.world);
         cpu_roam();
@@ -256,10 +276,12 @@ static void survivor_main(struct job *j)
         j->told->phase = JOB_SURVIVES;
         if (self->survive)
                 self->survive(&c);
-        if (c.how == CRASH_STOPPED) {
-                if (recover(&c) != 0)
-                        crash_fail(&c, CRASH_BROKEN,
-                                   "a stopped victim was taken for dead");
+        if (j->order.kind == JOB_STOP || j->order.kind == JOB_GRID) {
+                recover_beside_the_living(j, &c);
+                halt(j);
+        }
+        if (j->order.ended) {
+                j->order.ended(&c);
                 halt(j);
         }
         j->told->phase = JOB_RECOVERS;
@@ -276,6 +298,11 @@ static void survivor_main(struct job *j)
 
 static struct job *running[JOBS];
 
+static unsigned bound_ms(const struct job *j)
+{
+        return j->order.self->bound_ms ? j->order.self->bound_ms : DEFAULT_BOUND_MS;
+}
+
 static struct job *start(const struct job_order *order)
 {
         struct job *j = calloc(1, sizeof *j);
@@ -283,10 +310,11 @@ static struct job *start(const struct job_order *order)
         j->order = *order;
         j->told = shared(sizeof *j->told);
         j->told->note = *order->note;
+        if (order->other)
+                j->told->other = *order->other;
         if (!copied(j))
                 CHECK(pipe(j->pipe[0]) == 0 && pipe(j->pipe[1]) == 0);
-        unsigned bound = order->self->bound_ms ? order->self->bound_ms : DEFAULT_BOUND_MS;
-        j->until = now_ms() + bound;
+        j->until = now_ms() + bound_ms(j);
         fflush(NULL);
         j->pid = fork();
         CHECK(j->pid >= 0);
@@ -398,6 +426,14 @@ bool job_halted(struct job *j)
                                { .fd = j->pidfd, .events = POLLIN } };
         (void)poll(p, 2, left_ms(j));
         return p[0].revents & POLLIN;
+}
+
+void job_go_on(struct job *j)
+{
+        char byte;
+        CHECK(read(j->pipe[0][0], &byte, 1) == 1);
+        j->until = now_ms() + bound_ms(j);
+        CHECK(write(j->pipe[1][1], &byte, 1) == 1);
 }
 
 void job_finish(struct job *j)

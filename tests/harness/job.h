@@ -9,7 +9,7 @@ struct crash_told {
         volatile uint32_t phase;
         volatile uint32_t verdict;
         char text[400];
-        struct crash_note note; /* a copy of the victim's, for a survivor */
+        struct crash_note note, other; /* copies of the victims', for a survivor */
 };
 
 enum job_phase { JOB_OPENS, JOB_SURVIVES, JOB_RECOVERS, JOB_VERIFIES, JOB_DONE };
@@ -45,15 +45,20 @@ enum job_kind {
         JOB_LATE,  /* on a copy: opens it when the victim has died */
         JOB_REAL,  /* halts when it has opened; the victim is killed, it goes on */
         JOB_STOP, /* halts between survive() and recovery; the victim ends its operation */
+        JOB_GRID, /* halts at both places, and after `ended` */
 };
 
 struct job_order {
         const struct crash_case *self;
         enum job_kind kind;
-        struct world world;      /* a copy is the job's, which drops it */
-        struct crash_note *note; /* of the victim; a job on a copy copies it */
-        pid_t victim;            /* in a copy: who dies there */
-        pid_t host;              /* alive (in a copy: as if); 0: none */
+        struct world world;             /* a copy is the job's, which drops it */
+        struct crash_note *note;        /* of the victim; a job on a copy copies it */
+        struct crash_note *other;       /* of party B; NULL: none. The same */
+        pid_t victim, second;           /* in a copy: who dies there; `second` may be 0 */
+        uint8_t fate[2];                /* of a grid's parties */
+        unsigned dead;                  /* how many others may be found dead */
+        void (*ended)(struct crash *c); /* may be NULL: see grid.h */
+        pid_t host;                     /* alive (in a copy: as if); 0: none */
         job_done *done;
         void *context;
 };
@@ -66,6 +71,7 @@ void jobs_wait(void); /* until all have ended */
 /* The same for those that halt. */
 struct job *job_start_halting(const struct job_order *order);
 bool job_halted(struct job *job); /* waits for that; false: it has failed */
+void job_go_on(struct job *job);  /* it has halted, and will again */
 void job_finish(struct job *job); /* lets it go on; calls `done` */
 
 #endif

@@ -35,12 +35,12 @@ int crash_begin(char **argv)
         return SKIPPED;
 }
 
-static void read_range(const char *text, struct crash_options *o)
+static void read_range(const char *text, uint64_t *from, uint64_t *to)
 {
         char *end;
-        o->from = o->to = strtoull(text, &end, 10);
+        *from = *to = strtoull(text, &end, 10);
         if (*end == '-')
-                o->to = strtoull(end + 1, NULL, 10);
+                *to = strtoull(end + 1, NULL, 10);
 }
 
 void crash_options_read(struct crash_options *o, int argc, char **argv)
@@ -48,6 +48,7 @@ void crash_options_read(struct crash_options *o, int argc, char **argv)
         const char *seconds = getenv("WEFT_SWEEP_SECONDS");
         const char *sweep = getenv("WEFT_SWEEP");
         *o = (struct crash_options){ .to = UINT64_MAX,
+                                     .to_b = UINT64_MAX,
                                      .seconds = seconds ? strtod(seconds, NULL) : 0 };
         if (o->seconds <= 0)
                 o->seconds = DEFAULT_SECONDS;
@@ -56,11 +57,14 @@ void crash_options_read(struct crash_options *o, int argc, char **argv)
                 if (strcmp(argv[i], "-v") == 0)
                         o->verbose = true;
                 else if (strcmp(argv[i], "-k") == 0 && i + 1 < argc)
-                        read_range(argv[++i], o);
+                        read_range(argv[++i], &o->from, &o->to);
+                else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
+                        read_range(argv[++i], &o->from_b, &o->to_b);
                 else if (*argv[i] != '-')
                         o->filter = argv[i];
                 else
-                        fprintf(stderr, "usage: %s [-v] [-k FROM[-TO]] [FILTER]\n",
+                        fprintf(stderr,
+                                "usage: %s [-v] [-k FROM[-TO]] [-j FROM[-TO]] [FILTER]\n",
                                 argv[0]);
         }
 }

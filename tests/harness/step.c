@@ -63,13 +63,18 @@ static void hung(int signal)
                 kill(stepping, SIGKILL);
 }
 
-static void watch(pid_t pid)
+static void watch_for(pid_t pid, unsigned seconds)
 {
         struct sigaction action = { .sa_handler = hung, .sa_flags = SA_RESTART };
         stepping = pid;
         if (pid)
                 sigaction(SIGALRM, &action, NULL);
-        alarm(pid ? TRACEE_SYSTEM_CALL_SECONDS : 0);
+        alarm(pid ? seconds : 0);
+}
+
+static void watch(pid_t pid)
+{
+        watch_for(pid, TRACEE_SYSTEM_CALL_SECONDS);
 }
 
 /* Waits for the next stop. */
@@ -235,21 +240,38 @@ enum tracee_state tracee_start(struct tracee *t, struct crash *c,
         return state;
 }
 
-enum tracee_state tracee_finish(struct tracee *t)
+/* Lets it run; gone if it cannot. */
+static void go(struct tracee *t, int signal)
+{
+        if (t->pid && ptrace(PTRACE_CONT, t->pid, NULL, (void *)(intptr_t)signal))
+                tracee_kill(t);
+}
+
+void tracee_go(struct tracee *t)
+{
+        go(t, 0);
+}
+
+enum tracee_state tracee_ended(struct tracee *t, unsigned seconds)
 {
         int signal = 0;
-        enum tracee_state state;
-        watch(t->pid);
-        do {
-                if (ptrace(PTRACE_CONT, t->pid, NULL, (void *)(intptr_t)signal)) {
-                        t->pid = 0;
-                        state = TRACEE_DIED;
-                } else {
-                        state = stopped(t, &signal);
+        enum tracee_state state = TRACEE_DIED;
+        if (t->pid) {
+                watch_for(t->pid, seconds);
+                state = stopped(t, &signal);
+                while (state == TRACEE_GOES && signal != SIGSTOP) {
+                        go(t, signal);
+                        state = t->pid ? stopped(t, &signal) : TRACEE_DIED;
                 }
-        } while (state == TRACEE_GOES && signal != SIGSTOP);
-        watch(0);
+                watch(0);
+        }
         return state == TRACEE_GOES ? TRACEE_ENDED : state;
+}
+
+enum tracee_state tracee_finish(struct tracee *t)
+{
+        tracee_go(t);
+        return tracee_ended(t, TRACEE_SYSTEM_CALL_SECONDS);
 }
 
 void tracee_kill(struct tracee *t)

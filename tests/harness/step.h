@@ -35,6 +35,11 @@ enum tracee_state tracee_start(struct tracee *t, struct crash *c,
 enum tracee_state tracee_step(struct tracee *t);
 enum tracee_state tracee_step_to(struct tracee *t, uint64_t steps);
 enum tracee_state tracee_finish(struct tracee *t); /* lets it run to the end of `op` */
+
+/* The same in two parts, for several who need each other: all go, then each is waited for,
+ * so many seconds at most; who has not ended by then is killed. */
+void tracee_go(struct tracee *t);
+enum tracee_state tracee_ended(struct tracee *t, unsigned seconds);
 void tracee_kill(struct tracee *t);
 
 /* False where ptrace() is forbidden. */

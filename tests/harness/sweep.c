@@ -167,12 +167,14 @@ bool sweep_trace(struct sweep *s, struct tracee *t, const struct world *world,
         struct crash_note seen = *note;
         enum tracee_state state = TRACEE_GOES;
         bool changed = true;
+        uint64_t newest = t->steps;
         view_find(view, t->pid);
         for (;;) {
                 if (changed) {
                         struct point *p = NULL;
                         bool is_new = point_of(points, image, &seen, &p);
                         if (is_new) {
+                                newest = t->steps;
                                 p->sweep = s;
                                 p->k = t->steps;
                                 p->at = t->last;
@@ -180,7 +182,8 @@ bool sweep_trace(struct sweep *s, struct tracee *t, const struct world *world,
                         }
                         met(s, p, t->steps, is_new);
                 }
-                if (state != TRACEE_GOES || (t->steps % 512 == 0 && out_of_time(s)))
+                if (state != TRACEE_GOES || (t->steps % 512 == 0 && out_of_time(s)) ||
+                    (s->idle && t->steps - newest > s->idle))
                         break;
                 state = tracee_step(t);
                 changed = false;
@@ -372,7 +375,7 @@ static struct job *halting(struct real *r, enum job_kind kind, const struct scen
 
 /* To instruction `k`, before which `next` should come (0: unknown). malloc() and the like
  * may have taken some more or fewer: then to the next one like it. */
-static void step_to_same(struct sweep *s, struct tracee *t, uint64_t k, uint64_t next)
+void sweep_step_to(struct sweep *s, struct tracee *t, uint64_t k, uint64_t next)
 {
         enum { NEAR = 300 };
         enum tracee_state state = tracee_step_to(t, k);
@@ -389,7 +392,7 @@ static void kill_for_real(struct sweep *s, uint64_t k, uint64_t next)
         struct crash_told *told;
         if (!sweep_victim(s, &scene, &t, &told))
                 return;
-        step_to_same(s, &t, k, next);
+        sweep_step_to(s, &t, k, next);
         struct real r = { s, &s->result->real, "really killed after instruction", k,
                           t.last };
         struct job *job = halting(&r, JOB_REAL, &scene);

@@ -43,6 +43,7 @@ struct sweep {
         struct crash_note start_note;
         pid_t victim, host; /* of the traced run */
         double give_up;     /* a trace ends then, unfinished; 0: never */
+        uint64_t idle;      /* or after so many steps without a new state; 0: never */
         unsigned told;
 };
 
@@ -62,6 +63,9 @@ bool sweep_trace(struct sweep *s, struct tracee *t, const struct world *world,
                  const struct crash_note *note, struct points *points,
                  void (*met)(struct sweep *s, struct point *p, uint64_t k, bool is_new));
 void points_free(struct points *points);
+
+/* Steps to instruction `k`, before which `next` should come (0: unknown). */
+void sweep_step_to(struct sweep *s, struct tracee *t, uint64_t k, uint64_t next);
 
 /* Starts the victim of a fresh scene. False: it failed, and that is recorded. */
 bool sweep_victim(struct sweep *s, struct scene *scene, struct tracee *t,
