@@ -221,6 +221,11 @@ void weft_agents_settle_sometimes(struct weft_agent *agent, uint64_t now)
         (void)weft_agents_settle(agent->arena, NULL);
 }
 
+void weft_agent_look(struct weft_agent *agent)
+{
+        weft_agents_settle_sometimes(agent, weft_now());
+}
+
 /* ---- joining ------------------------------------------------------------- */
 
 /* The life is ours and the seat is settled: the next generation begins. Crash before

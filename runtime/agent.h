@@ -15,6 +15,7 @@ struct weft_agent {
         uint32_t sig;       /* how it signs: see shared.h */
         uint32_t index;     /* of the seat */
         uint64_t looked_ns; /* when it last looked for the dead */
+        uint32_t polls;     /* tries that found nothing: see weft_agent_polled() */
         struct weft_block_cache
                 *blocks;         /* its slabs: block.c; NULL until the first use */
         weft_a64_t *touched;     /* bit i: pinned directory entry i */
@@ -93,5 +94,15 @@ uint32_t weft_agents_settle(weft_arena_t *arena, struct weft_recovery *report);
 
 /* The same for a waiter that comes by often: not more than every WEFT_WAIT_RECHECK_NS. */
 void weft_agents_settle_sometimes(struct weft_agent *agent, uint64_t now);
+
+/* For who tries, finds nothing and does not wait: a program that only polls must hear of
+ * deaths, too. Every so many tries it does what waiters do. */
+void weft_agent_look(struct weft_agent *agent);
+
+static inline void weft_agent_polled(struct weft_agent *agent)
+{
+        if (__builtin_expect(++agent->polls % 32 == 0, 0))
+                weft_agent_look(agent);
+}
 
 #endif

@@ -9,9 +9,9 @@ const char *weft_strerror(int code)
                 return "success";
         switch (code < -4095 ? 0 : -code) { /* the kernel's are not beyond */
         case EAGAIN:
-                return "full or empty";
+                return "not now (full, empty or held)";
         case ETIMEDOUT:
-                return "full or empty until the deadline";
+                return "not until the deadline";
         case EPIPE:
                 return "shut down";
         case EOWNERDEAD:

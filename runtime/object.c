@@ -263,12 +263,18 @@ int weft_object_open(weft_arena_t *arena, const char *name, struct weft_kind *ki
                      : open_unpinned(arena, index, state, kind, handle);
 }
 
-/* Settles and unpins one of this process's agents, `of`, for an object that is closed. */
+/* Settles and unpins one of this process's agents, `of`, for an object that is closed. A
+ * thread may have vanished without a word (a bare exit system call); then it is settled as
+ * the dead are, if it has not been, and its seat may be somebody else's by now. */
 static void let_go(struct weft_agent *me, struct weft_agent *of,
                    struct weft_handle *handle)
 {
         if (!touches(of, handle->index))
                 return;
+        if (of != me && weft_agent_life(handle->arena, of->sig) == WEFT_GONE) {
+                untouch(of, handle->index);
+                return;
+        }
         struct weft_object o = { handle->arena, me, handle->id, handle->sh };
         (void)handle->kind->recover(&o, of->sig);
         untouch(of, handle->index);

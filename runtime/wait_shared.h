@@ -1,6 +1,6 @@
 /* runtime/wait_shared.h -- an event count on a shared futex.
  *
- * word = seq (32 low bits: the futex) | waiters (20 bits) | epoch (12 bits)
+ * word = seq (32 low bits: the futex) | waiters (19 bits) | called | epoch (12 bits)
  *
  * The state that is waited for lives elsewhere; a wake is only a hint to look again.
  * A waiter counts itself in, looks once more, and sleeps while seq is what it was.
@@ -8,6 +8,11 @@
  * advance seq and make the system call. A dead waiter stays counted, which costs
  * useless wakes until recovery starts a new epoch with a count of 0: the living, all
  * woken, see the epoch and do not uncount themselves twice.
+ *
+ * `called` is for what only one can have, as a lock: one of those counted has been woken
+ * and has not uncounted himself since, which he does before he looks. Nobody else need be
+ * woken meanwhile: else each unlock would call, until the first one called is awake. If he
+ * dies or is stopped, the others look by themselves.
  *
  * Edges (release -> acquire)
  *   [W] signal -> wait   the changed state is seen by whoever sees the new seq; and the
@@ -21,7 +26,7 @@
 
 struct weft_wait_shared {
         weft_a64_t word;
-        weft_a32_t cpu; /* from where somebody was last woken here, + 1; for spinning */
+        weft_a32_t cpu; /* of who woke somebody here last, and his seat; for spinning */
         weft_a32_t reserved;
 };
 WEFT_PIN(struct weft_wait_shared, 16);

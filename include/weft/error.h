@@ -3,8 +3,8 @@
  * Every weft call that can fail returns 0, or a count >= 0, or one of these,
  * negated. The C library's `errno` is left as it was.
  *
- *   -EAGAIN      full or empty, and the deadline was WEFT_NOW
- *   -ETIMEDOUT   full or empty until the deadline
+ *   -EAGAIN      full, empty, held or not there yet, and the deadline was WEFT_NOW
+ *   -ETIMEDOUT   the same, until the deadline
  *   -EPIPE       shut down: no more pushes; for a pop: and drained
  *   -EOWNERDEAD  its owner died
  *   -ENOENT      no such name, or a ref whose block is gone

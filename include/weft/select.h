@@ -1,18 +1,19 @@
 /* weft/select.h -- wait for any of many things, and do exactly one of them.
  *
  * A case names a handle (of any kind below, in any arena) and what to do with it. The
- * first that can be done is done, and only that one. What has ended is ready too: a shut
- * queue fires with -EPIPE, a broken barrier with -EOWNERDEAD, in the case's `result`.
+ * first that can be done is done, and only that one. What would fail at once is ready too:
+ * a shut queue fires with -EPIPE, a broken barrier with -EOWNERDEAD, a mutex that the caller
+ * holds already with -EDEADLK, in the case's `result`.
  *
  * Progress  looking is as the operations themselves; waiting sleeps, on all at once by
  *           futex_waitv() (Linux 5.16), without it by looking every few milliseconds.
- * Order     fair by rotation: each call begins its look one case further. PRIORITY: the
- *           first ready one in the order given.
+ * Order     fair by rotation: each call of a thread with the same array begins its look
+ *           one case further. PRIORITY: the first ready one in the order given.
  * Crash     as the one operation that is done. Nothing is left of the others.
  * Threads   any.
  * Errors    -EAGAIN, -ETIMEDOUT none was ready; -EINVAL no case, too many, or a case's
- *           argument; -EPROTO the kind of a case does not know its operation; -EROFS: the
- *           case's `result` says which
+ *           argument; -EPROTO the kind of a case does not know its operation; -EROFS; and
+ *           those of <weft/object.h>. The bad case's `result` says it too; nothing was done
  * Source    guarded commands: Dijkstra (CACM 1975); CSP: Hoare (CACM 1978).
  */
 #ifndef WEFT_SELECT_H
@@ -54,7 +55,8 @@ struct weft_case {
         const void *from;
         void *to;
         uint64_t n;
-        int32_t result; /* of the case that fired: 0 or as the operation returns it */
+        int32_t result; /* of the case that fired: 0 or as the operation returns it;
+                           of all others 0 */
         uint32_t reserved;
 };
 

@@ -4,11 +4,7 @@
  * waits too. Whatever becomes of the victim: once the word has changed, the sleeper must
  * go on within LATEST_MS, of which 40 are the bound after which it looks by itself. */
 #define _GNU_SOURCE
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,11 +12,10 @@
 
 #include "runtime/wait.h"
 #include "tests/check.h"
-#include "tests/harness/weft_kit.h"
+#include "tests/harness/sleeper.h"
 
-/* 60 by the promise; more where other programs use the machine. */
-enum { LATEST_MS = 60, PATIENCE_MS = 1500 };
-enum { REF, SLEEPS, WOKE_AT, SLEEPER }; /* places in the note, from 4 on */
+enum { LATEST_MS = 60 }; /* by the promise */
+enum { REF, WOKE_AT };   /* places in the note, from 4 on */
 
 struct words { /* lies in a block of the arena's */
         struct weft_wait_shared wait;
@@ -49,21 +44,23 @@ static int wait_for_change(struct crash *c, uint64_t deadline)
 {
         struct weft_agent *agent;
         struct words *w = words_of(c);
-        struct weft_spin spin = { { 32 } }; /* soon asleep */
+        struct weft_spin spin = { .budget = { 32 } }; /* soon asleep */
         int rc = weft_agent_self(arena_of(c), &agent);
         return rc ? rc : weft_wait_for(agent, &w->wait, &spin, has_changed, w, deadline);
 }
 
 /* ---- the sleeper --------------------------------------------------------- */
 
-static void sleep_and_tell(struct crash *c)
+static int sleep_and_tell(struct crash *c)
 {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        *noted(c, SLEEPS) = 1;
         int rc = wait_for_change(c, weft_after(60 * WEFT_SEC));
-        *noted(c, WOKE_AT) = rc ? 1 : weft_now();
-        for (;;)
-                pause();
+        *noted(c, WOKE_AT) = weft_now();
+        return rc;
+}
+
+static uint32_t asleep(struct crash *c)
+{
+        return weft_wait_waiters(&words_of(c)->wait);
 }
 
 static void setup(struct crash *c)
@@ -75,15 +72,8 @@ static void setup(struct crash *c)
         memset(at, 0, sizeof(struct words));
         WEFT_MUST(c, weft_block_share(arena_of(c), ref));
         *noted(c, REF) = ref.v;
-        pid_t pid = fork();
-        CHECK(pid >= 0);
-        if (pid == 0)
-                sleep_and_tell(c);
-        struct words *w = words_of(c);
-        while (!*noted(c, SLEEPS) || weft_wait_waiters(&w->wait) == 0)
-                usleep(100);
-        usleep(500); /* counted in, and now asleep */
-        *noted(c, SLEEPER) = (uint64_t)pid;
+        sleeper_start(c, sleep_and_tell);
+        sleeper_sleeps(c, asleep);
 }
 
 /* ---- the operations ------------------------------------------------------ */
@@ -109,15 +99,6 @@ static void op_wait(struct crash *c)
 
 /* ---- the others ---------------------------------------------------------- */
 
-/* The sleeper goes on in time, since `from`. */
-static void must_wake(struct crash *c, uint64_t from)
-{
-        uint64_t latest = from + PATIENCE_MS * WEFT_MSEC;
-        while (!*noted(c, WOKE_AT) && weft_now() < latest)
-                usleep(200);
-        CRASH_MUST(c, CRASH_WEDGED, *noted(c, WOKE_AT) > 1);
-}
-
 /* The victim has changed the word, or never will; then a survivor does. */
 static void survive(struct crash *c)
 {
@@ -128,22 +109,8 @@ static void survive(struct crash *c)
                 weft_wait_signal(&w->wait, 1);
         }
         WEFT_MUST(c, wait_for_change(c, weft_after(WEFT_SEC)));
-        must_wake(c, from);
+        CRASH_MUST(c, CRASH_BROKEN, sleeper_must_wake(c) == 0);
         c->word[0] = *noted(c, WOKE_AT) - from;
-}
-
-/* The sleeper dies, and is settled. */
-static void end_sleeper(struct crash *c)
-{
-        pid_t pid = (pid_t)*noted(c, SLEEPER);
-        struct pollfd p = { .fd = (int)syscall(SYS_pidfd_open, pid, 0),
-                            .events = POLLIN };
-        if (p.fd >= 0) {
-                kill(pid, SIGKILL);
-                (void)poll(&p, 1, -1);
-                close(p.fd);
-        }
-        WEFT_MUST(c, weft_arena_recover(arena_of(c), NULL));
 }
 
 static void verify(struct crash *c)
@@ -151,7 +118,7 @@ static void verify(struct crash *c)
         weft_ref_t ref = { *noted(c, REF) };
         CRASH_MUST(c, CRASH_BROKEN,
                    !c->note->done || c->note->rc == 0 || c->note->rc == -ETIMEDOUT);
-        end_sleeper(c);
+        sleeper_end(c);
         WEFT_MUST(c, weft_block_free(arena_of(c), ref));
         weft_kit_whole(c);
         if ((int64_t)c->word[0] > (int64_t)(LATEST_MS * WEFT_MSEC) &&

@@ -7,6 +7,8 @@
  *
  *   DEATHS   so many may die, anywhere; each is settled, in the end, by a reset
  *   RECHECK  sleepers also wake by themselves, at any time (the bounded re-check)
+ *   LOCK     the one item is a lock: who has it gives it back, and calls one (`called`,
+ *            weft_wait_pass); WAKERS is 0
  * Without RECHECK a sleeper that nobody wakes is a deadlock, which the search reports:
  * so without deaths no wake is lost, and with deaths none is once the dead are settled.
  */
@@ -23,7 +25,12 @@
 
 /* word: changed by one CAS */
 byte seq, waiters, epoch;
+bool called;
+#ifdef LOCK
+byte items = 1;
+#else
 byte items;
+#endif
 
 /* the kernel */
 bool sleeping[NA], woken[NA];
@@ -131,7 +138,11 @@ proctype waiter(byte me)
                                         waiters = (waiters > 0 -> waiters - 1 : 0);
                                         counted[me] = 0
 #else
-                                :: epoch == e && waiters > 0 -> waiters--; counted[me] = 0
+                                :: epoch == e && waiters > 0 ->
+                                        waiters--; counted[me] = 0;
+#ifndef BUG_CALLED_STAYS
+                                        called = 0
+#endif
                                 :: else -> counted[me] = 0
 #endif
                                 fi;
@@ -142,7 +153,20 @@ proctype waiter(byte me)
                         :: got -> break
                         :: else
                         fi
-                od
+                od;
+#ifdef LOCK
+                items++; /* unlock: a locked operation; then weft_wait_pass() */
+                if
+                :: atomic { waiters != 0 && !called -> skip };
+                        do
+                        :: atomic { waiters == 0 || called -> break }
+                        :: atomic { waiters != 0 && !called -> seq++; called = 1 };
+                                futex_wake(1);
+                                break
+                        od
+                :: atomic { waiters == 0 || called -> skip }
+                fi
+#endif
         } unless { dead[me] -> skip };
         atomic { /* the kernel forgets a dead sleeper */
                 sleeping[me] = 0; woken[me] = 0; got = 0; s = 0; e = 0; k = 0; n = 0;
@@ -219,6 +243,7 @@ end:    do
                         epoch++;
 #endif
                         waiters = 0;
+                        called = 0;
 #ifndef BUG_RESET_NO_BUMP
                         seq++
 #endif

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,9 +71,10 @@ static void put(struct tokens *t, uint64_t n)
 /* Until as many are counted as sleeping: they are asleep, or about to be. */
 static void until_waiting(uint32_t n)
 {
-        for (int i = 0; i < 10000 && weft_wait_waiters(&tokens->wait) != n; i++)
+        int i = 0;
+        for (; i < 10000 && weft_wait_waiters(&tokens->wait) != n; i++)
                 usleep(500);
-        CHECK(weft_wait_waiters(&tokens->wait) == n);
+        CHECK(i < 10000);
 }
 
 static int wait_until(uint64_t deadline)
@@ -81,6 +83,48 @@ static int wait_until(uint64_t deadline)
         struct weft_agent *agent;
         CHECK(weft_agent_self(arena, &agent) == 0);
         return weft_wait_for(agent, &tokens->wait, &spin, take_one, tokens, deadline);
+}
+
+/* ---- spinning ------------------------------------------------------------- */
+
+/* How often it looks in a wait that is in vain. */
+static uint64_t looks(void)
+{
+        uint64_t before = weft_load_rlx(&tokens->looked);
+        CHECK(wait_until(weft_after(WEFT_MSEC)) == -ETIMEDOUT);
+        return weft_load_rlx(&tokens->looked) - before;
+}
+
+static void *take_there(void *unused)
+{
+        CHECK(wait_until(weft_after(20 * WEFT_SEC)) == 0);
+        return unused;
+}
+
+/* Who wakes others where he waits himself: that is no reason not to spin. */
+static void one_own_wakes_do_not_stop_the_spinning(void **state)
+{
+        cpu_set_t here, was;
+        pthread_t t;
+
+        (void)state;
+        if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+                skip();
+        CPU_ZERO(&here);
+        CPU_SET((size_t)sched_getcpu(), &here);
+        assert_int_equal(pthread_create(&t, NULL, take_there, NULL), 0);
+        until_waiting(1);
+        assert_int_equal(sched_getaffinity(0, sizeof was, &was), 0);
+        assert_int_equal(sched_setaffinity(0, sizeof here, &here), 0);
+        put(tokens, 1);
+        assert_int_equal(pthread_join(t, NULL), 0);
+        uint32_t mark = weft_load_rlx(&tokens->wait.cpu);
+        assert_int_not_equal(mark, 0);
+        assert_true(looks() >= 32);
+        assert_int_equal(weft_load_rlx(&tokens->wait.cpu), mark);
+        weft_store_rlx(&tokens->wait.cpu, mark + (7u << 20)); /* another's, from here */
+        assert_true(looks() < 16);
+        assert_int_equal(sched_setaffinity(0, sizeof was, &was), 0);
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -244,7 +288,7 @@ static void killed_waiters_do_not_stop_others(void **state)
         until_waiting(DEAD + 1);
         for (int i = 0; i < DEAD; i++)
                 assert_int_equal(child_kill(dead[i]), -SIGKILL);
-        assert_int_equal(weft_wait_waiters(&tokens->wait), DEAD + 1); /* still counted */
+        until_waiting(DEAD + 1); /* still counted; the living one looks now and then */
         put(tokens, 1);
         assert_int_equal(child_end(pid), 0);
         assert_int_equal(weft_load_acq(&tokens->taken), 1);
@@ -298,6 +342,26 @@ static void a_waiter_settles_the_dead(void **state)
         gate_drop(&gate);
 }
 
+/* Who always gives up soon never gets to look for the dead while he sleeps. */
+static void short_waits_settle_the_dead_too(void **state)
+{
+        struct gate gate = gate_make();
+        struct weft_arena_info info;
+
+        (void)state;
+        assert_int_equal(wait_until(weft_after(WEFT_MSEC)), -ETIMEDOUT);
+        pid_t pid = child_start(die_with_a_seat, &gate);
+        gate_pass(&gate);
+        assert_int_equal(child_kill(pid), -SIGKILL);
+        int waits = 0;
+        do {
+                assert_int_equal(wait_until(weft_after(WEFT_MSEC)), -ETIMEDOUT);
+                assert_int_equal(weft_arena_info(arena, &info), 0);
+        } while (info.dead && ++waits < 5000);
+        assert_int_equal(info.dead, 0);
+        gate_drop(&gate);
+}
+
 static void nobody_is_woken_for_nothing(void **state)
 {
         (void)state;
@@ -325,6 +389,40 @@ static void *put_all(void *unused)
         for (int i = 0; i < ROUNDS; i++)
                 put(tokens, 1);
         return NULL;
+}
+
+/* A lock's unlock calls one, and nobody more until one who was counted is out again. */
+static void one_who_is_called_is_enough(void **state)
+{
+        struct weft_wait_shared *wait = &tokens->wait;
+        (void)state;
+        weft_wait_pass(wait);
+        uint32_t none = (uint32_t)weft_load_rlx(&wait->word);
+        uint64_t a = weft_wait_count_in(wait), b = weft_wait_count_in(wait);
+        assert_int_equal((uint32_t)b, none); /* nobody was there to be called */
+        weft_wait_pass(wait);
+        weft_wait_pass(wait);
+        assert_int_equal((uint32_t)weft_load_rlx(&wait->word), none + 1);
+        assert_int_equal(weft_wait_waiters(wait), 2);
+        weft_wait_count_out(wait, a);
+        weft_wait_pass(wait);
+        assert_int_equal((uint32_t)weft_load_rlx(&wait->word), none + 2);
+        weft_wait_signal(wait, 1); /* who brings more for others calls all the same */
+        assert_int_equal((uint32_t)weft_load_rlx(&wait->word), none + 3);
+        weft_wait_count_out(wait, b);
+        assert_int_equal(weft_wait_waiters(wait), 0);
+        weft_wait_pass(wait);
+        assert_int_equal((uint32_t)weft_load_rlx(&wait->word), none + 3);
+        a = weft_wait_count_in(wait);
+        weft_wait_pass(wait);
+        weft_wait_reset(wait); /* nobody is called in a new epoch */
+        b = weft_wait_count_in(wait);
+        uint32_t fresh = (uint32_t)b;
+        weft_wait_pass(wait);
+        assert_int_equal((uint32_t)weft_load_rlx(&wait->word), fresh + 1);
+        weft_wait_count_out(wait, a); /* of the old one: means nothing now */
+        assert_int_equal(weft_wait_waiters(wait), 1);
+        weft_wait_count_out(wait, b);
 }
 
 static void no_wake_is_lost(void **state)
@@ -379,6 +477,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(time_is_monotonic_nanoseconds),
                 cmocka_unit_test(after_saturates),
+                TEST(one_own_wakes_do_not_stop_the_spinning),
                 TEST(trying_does_not_wait),
                 TEST(a_passed_deadline_ends_at_once_but_looks),
                 TEST(a_deadline_is_kept),
@@ -389,7 +488,9 @@ int main(void)
                 TEST(killed_waiters_do_not_stop_others),
                 TEST(a_reset_wakes_and_is_not_counted_twice),
                 TEST(a_waiter_settles_the_dead),
+                TEST(short_waits_settle_the_dead_too),
                 TEST(nobody_is_woken_for_nothing),
+                TEST(one_who_is_called_is_enough),
                 TEST(no_wake_is_lost),
                 TEST(waiting_is_sleeping),
         };
