@@ -8,6 +8,8 @@ weft_module(runtime block)
 weft_module(runtime object)
 weft_module(runtime wait)
 weft_module(runtime topology WITHOUT shared stress crash)
+weft_module(sync mutex WITHOUT bench)
+weft_module(sync semaphore WITHOUT bench)
 weft_module(structures queue)
 weft_module(structures array)
 

@@ -7,9 +7,11 @@
 #include <weft/array.h>
 #include <weft/block.h>
 #include <weft/error.h>
+#include <weft/mutex.h>
 #include <weft/object.h>
 #include <weft/queue.h>
 #include <weft/select.h>
+#include <weft/semaphore.h>
 #include <weft/topology.h>
 #include <weft/wait.h>
 

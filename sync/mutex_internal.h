@@ -1,0 +1,39 @@
+/* sync/mutex_internal.h -- a mutex in this process; and for the condition: let go, and
+ * back again. */
+#ifndef WEFT_SYNC_MUTEX_INTERNAL_H
+#define WEFT_SYNC_MUTEX_INTERNAL_H
+
+#include <weft/mutex.h>
+
+#include "runtime/object.h"
+#include "runtime/wait.h"
+#include "sync/line.h"
+#include "sync/mutex_shared.h"
+
+struct weft_mutex {
+        struct weft_handle handle; /* first */
+        uint32_t flags;            /* checked at open, like this: */
+        struct weft_line_shared *line;
+        int (*on_death)(void *context);
+        void *context;
+        struct weft_spin spin;
+};
+
+extern struct weft_kind weft_mutex_kind;
+
+static inline uint32_t weft_mutex_sig(uint64_t word)
+{
+        return (uint32_t)word;
+}
+
+/* 0 if `agent` holds the mutex, and once only; else -EPERM. */
+WEFT_CHECK int weft_mutex_held_once(const struct weft_mutex *m,
+                                    const struct weft_agent *agent);
+
+/* One try for `agent`, who has entered the handle: 0, -EAGAIN, -EDEADLK, ... as lock. */
+WEFT_CHECK int weft_mutex_attempt(struct weft_mutex *m, struct weft_agent *agent);
+
+/* After a successful attempt: tells of a holder's death, or repairs. */
+WEFT_CHECK int weft_mutex_locked(struct weft_mutex *m, struct weft_agent *agent);
+
+#endif

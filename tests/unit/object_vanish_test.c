@@ -1,0 +1,78 @@
+/* A thread that vanishes without a word, and whose seat is somebody else's when its process
+ * closes what it had open. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+#include <weft/semaphore.h>
+#include <weft/weft.h>
+
+#include "tests/child.h"
+
+static weft_arena_t *arena;
+static weft_semaphore_t *semaphore;
+static struct gate ready, go;
+
+static void *vanish(void *unused)
+{
+        (void)unused;
+        CHECK(weft_semaphore_wait_n(semaphore, 2, WEFT_NOW) == 0);
+        syscall(SYS_exit, 0);
+        return NULL;
+}
+
+static void hold_one(void *inherited)
+{
+        weft_semaphore_t *s;
+        weft_arena_t *there = child_reopen(inherited, WEFT_RDWR);
+        CHECK(weft_semaphore_open(there, "permits", &s) == 0);
+        CHECK(weft_semaphore_wait(s, WEFT_NOW) == 0);
+        gate_open(&ready, 1);
+        gate_pass(&go);
+        CHECK(weft_semaphore_value(s) == 2); /* it has one of three still */
+        CHECK(weft_semaphore_post(s) == 0);
+        CHECK(weft_semaphore_value(s) == 3);
+        weft_semaphore_close(s);
+        weft_arena_close(there);
+}
+
+static void its_successor_is_not_taken_for_it(void **state)
+{
+        struct weft_arena_options options = { .max_bytes = 8 << 20 };
+        struct weft_semaphore_options three = { .value = 3,
+                                                .maximum = 3,
+                                                .flags = WEFT_SEMAPHORE_OWNED };
+        pthread_t thread;
+
+        (void)state;
+        ready = gate_make();
+        go = gate_make();
+        assert_int_equal(weft_arena_create(NULL, &options, &arena), 0);
+        assert_int_equal(weft_semaphore_create(arena, "permits", &three, &semaphore), 0);
+        assert_int_equal(pthread_create(&thread, NULL, vanish, NULL), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(recover_count(arena), 1);
+        pid_t pid = child_start(hold_one, arena);
+        gate_pass(&ready);
+        assert_int_equal(weft_semaphore_value(semaphore), 2);
+        weft_semaphore_close(semaphore);
+        gate_open(&go, 1);
+        assert_int_equal(child_end(pid), 0);
+        check_whole(arena);
+        weft_arena_close(arena);
+        gate_drop(&ready);
+        gate_drop(&go);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(its_successor_is_not_taken_for_it),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
