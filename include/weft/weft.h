@@ -7,9 +7,12 @@
 #include <weft/array.h>
 #include <weft/block.h>
 #include <weft/error.h>
+#include <weft/event.h>
 #include <weft/mutex.h>
 #include <weft/object.h>
+#include <weft/once.h>
 #include <weft/queue.h>
+#include <weft/rwlock.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
 #include <weft/topology.h>
