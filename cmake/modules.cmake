@@ -13,6 +13,8 @@ weft_module(sync semaphore WITHOUT bench)
 weft_module(sync rwlock WITHOUT bench)
 weft_module(sync event WITHOUT bench)
 weft_module(sync once WITHOUT bench)
+weft_module(sync condition WITHOUT bench)
+weft_module(sync signal WITHOUT bench)
 weft_module(structures queue)
 weft_module(structures array)
 

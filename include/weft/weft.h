@@ -6,6 +6,7 @@
 #include <weft/arena.h>
 #include <weft/array.h>
 #include <weft/block.h>
+#include <weft/condition.h>
 #include <weft/error.h>
 #include <weft/event.h>
 #include <weft/mutex.h>
@@ -15,6 +16,7 @@
 #include <weft/rwlock.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
+#include <weft/signal.h>
 #include <weft/topology.h>
 #include <weft/wait.h>
 
