@@ -5,10 +5,12 @@
 #include <weft/agent.h>
 #include <weft/arena.h>
 #include <weft/array.h>
+#include <weft/barrier.h>
 #include <weft/block.h>
 #include <weft/condition.h>
 #include <weft/error.h>
 #include <weft/event.h>
+#include <weft/latch.h>
 #include <weft/mutex.h>
 #include <weft/object.h>
 #include <weft/once.h>
