@@ -17,6 +17,8 @@ weft_module(sync event WITHOUT bench)
 weft_module(sync once WITHOUT bench)
 weft_module(sync condition WITHOUT bench)
 weft_module(sync signal WITHOUT bench)
+weft_module(sync select WITHOUT shared bench)
+weft_module(sync fd WITHOUT shared stress crash bench)
 weft_module(structures queue)
 weft_module(structures array)
 

@@ -30,6 +30,8 @@ struct weft_queue_step weft_queue_pass_tail(const struct weft_queue_view *v, uin
                 return stop_at(t, -EAGAIN);
         if (((p ^ t) & v->mask) || p < t || p >= WEFT_QUEUE_POSITION_MAX)
                 return stop_at(t, -EUCLEAN); /* all before t were passed: it cannot lag */
+        if (lo & WEFT_QUEUE_OFFSET && !(phase & 1))
+                return stop_at(t, -EUCLEAN); /* nothing there to have popped a part of */
         if (lo & WEFT_QUEUE_CLOSED)
                 return stop_at(p, phase & 1 ? -EUCLEAN : -EPIPE);
         /* Position p was pushed; or it is awaited, and p - n was pushed and popped. */
@@ -226,6 +228,8 @@ static int64_t pop_some(struct weft_queue *q, void *to, size_t n, uint64_t deadl
                 rc = attempt_pop(&op);
         if (rc == -EAGAIN && deadline != WEFT_NOW)
                 rc = weft_queue_wait_pop(&op, attempt_pop, deadline);
+        else if (rc == -EAGAIN && q->v.flags & WEFT_QUEUE_LEASE)
+                weft_agent_polled(op.agent);
         return rc ? rc : (int64_t)op.done;
 }
 

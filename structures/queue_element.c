@@ -169,6 +169,8 @@ int weft_queue_take(weft_queue_t *queue, struct weft_element *element, uint64_t 
                 return rc;
         }
         rc = attempt_take(&op);
+        if (rc == -EAGAIN && deadline == WEFT_NOW)
+                weft_agent_polled(op.agent);
         if (rc != -EAGAIN || deadline == WEFT_NOW)
                 return rc;
         return weft_queue_wait_pop(&op, attempt_take, deadline);

@@ -21,6 +21,7 @@ enum {
 };
 
 extern struct weft_kind weft_queue_kind;
+extern const struct weft_waitable weft_queue_waitable; /* queue_select.c */
 
 /* What a process knows of a queue: checked copies. Trust these, not sh. */
 struct weft_queue_view {

@@ -291,6 +291,7 @@ struct weft_kind weft_queue_kind = {
         .destroy = destroy,
         .check = check,
         .describe = describe,
+        .waitable = &weft_queue_waitable,
 };
 
 __attribute__((constructor)) static void register_kind(void)

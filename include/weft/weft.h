@@ -10,6 +10,7 @@
 #include <weft/condition.h>
 #include <weft/error.h>
 #include <weft/event.h>
+#include <weft/fd.h>
 #include <weft/latch.h>
 #include <weft/mutex.h>
 #include <weft/object.h>
