@@ -26,6 +26,7 @@ weft_module(structures array)
 weft_test(unit runtime error)
 weft_test(crash runtime selftest)
 weft_test(crash runtime grid)
+weft_test(stress sync sync_linear mutex semaphore signal)
 
 # 80 operations want more time than the sweeps take by default.
 if(TEST crash/queue AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
