@@ -10,33 +10,27 @@
  * the change comes before the arena is opened, or after.
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <weft/weft.h>
 
-#include "runtime/arena.h"
-#include "runtime/arena_file.h"
-#include "tests/check.h"
+#include "tests/fuzz/model.h"
 
-enum { RECORD = 10, RECORDS_MOST = 64 };
+enum { RECORD = 10, RECORDS_MOST = 64, QUEUES = 4 };
 
-static int model; /* the file that each input gets a copy of */
-static uint64_t model_bytes;
 static struct weft_geometry_shared geo;
 
 static void make_objects(weft_arena_t *arena)
 {
         struct weft_queue_options words = { 8, 8, 0 }, large = { 8, 100, 0 },
-                                  leases = { 8, 24, WEFT_QUEUE_LEASE };
+                                  leases = { 8, 24, WEFT_QUEUE_LEASE },
+                                  batches = { 4, 8, WEFT_QUEUE_BATCH };
         struct weft_array_options numbers = { 32, 8, 0 };
-        weft_queue_t *q[3];
+        weft_queue_t *q[QUEUES];
         weft_array_t *a;
         char element[100] = "element";
         weft_ref_t ref;
@@ -44,8 +38,9 @@ static void make_objects(weft_arena_t *arena)
         CHECK(weft_queue_create(arena, "words", &words, &q[0]) == 0);
         CHECK(weft_queue_create(arena, "large", &large, &q[1]) == 0);
         CHECK(weft_queue_create(arena, "leases", &leases, &q[2]) == 0);
+        CHECK(weft_queue_create(arena, "batches", &batches, &q[3]) == 0);
         CHECK(weft_array_create(arena, "numbers", &numbers, &a) == 0);
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < QUEUES; i++) {
                 for (int n = 0; n < 4; n++)
                         CHECK(weft_queue_push(q[i], element, WEFT_NOW) == 0);
                 weft_queue_close(q[i]);
@@ -67,32 +62,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         CHECK(weft_arena_create(NULL, &o, &arena) == 0);
         make_objects(arena);
         geo = arena->geo;
-        model_bytes = WEFT_SEATS_BYTES + geo.arena_bytes;
-        model = dup(weft_arena_fd(arena));
-        CHECK(model >= 0);
+        model_keep(arena);
         weft_arena_close(arena);
         return 0;
-}
-
-/* A copy with the same holes. */
-static int copy_of_model(void)
-{
-        static char buffer[1 << 16];
-        int fd = memfd_create("fuzz", MFD_CLOEXEC);
-        CHECK(fd >= 0 && fchmod(fd, 0600) == 0 && ftruncate(fd, (off_t)model_bytes) == 0);
-        off_t from = lseek(model, 0, SEEK_DATA);
-        while (from >= 0) {
-                off_t to = lseek(model, from, SEEK_HOLE);
-                while (from < to) {
-                        size_t n = (size_t)(to - from);
-                        n = n < sizeof buffer ? n : sizeof buffer;
-                        CHECK(pread(model, buffer, n, from) == (ssize_t)n);
-                        CHECK(pwrite(fd, buffer, n, from) == (ssize_t)n);
-                        from += (off_t)n;
-                }
-                from = lseek(model, to, SEEK_DATA);
-        }
-        return fd;
 }
 
 /* Where in the arena a record aims at. */
@@ -130,8 +102,7 @@ static void write_over(int fd, const uint8_t *data, size_t n, bool late)
                 memcpy(&value, data + 4, 6);
                 if (data[0] & 8)
                         value |= (uint64_t)data[9] << 56;
-                CHECK(pwrite(fd, &value, bytes, (off_t)(WEFT_SEATS_BYTES + at)) ==
-                      (ssize_t)bytes);
+                model_write(fd, at, value, bytes);
         }
 }
 
@@ -213,7 +184,8 @@ static void use_blocks(weft_arena_t *arena)
 
 static void use_directory(weft_arena_t *arena)
 {
-        static const char *const names[] = { "words", "large", "leases", "new" };
+        static const char *const names[] = { "words", "large", "leases", "batches",
+                                             "new" };
         struct weft_queue_options o = { 4, 16, 0 };
         weft_queue_t *q;
         weft_array_t *a;
@@ -249,23 +221,24 @@ static void use_arena(weft_arena_t *arena)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         size_t n = size / RECORD < RECORDS_MOST ? size / RECORD : RECORDS_MOST;
-        static const char *const names[] = { "words", "large", "leases" };
-        weft_queue_t *q[3] = { NULL, NULL, NULL };
+        static const char *const names[QUEUES] = { "words", "large", "leases",
+                                                   "batches" };
+        weft_queue_t *q[QUEUES] = { NULL };
         weft_array_t *a = NULL;
         weft_arena_t *arena, *reader;
-        int fd = copy_of_model();
+        int fd = model_copy();
 
         write_over(fd, data, n, false);
         int rc = weft_arena_open_fd(fd, WEFT_RDWR, &arena);
         CHECK(rc == 0 || n > 0); /* what nobody has changed opens */
         if (rc == 0) {
-                for (int i = 0; i < 3; i++)
+                for (int i = 0; i < QUEUES; i++)
                         if (weft_queue_open(arena, names[i], &q[i]))
                                 q[i] = NULL;
                 if (weft_array_open(arena, "numbers", &a))
                         a = NULL;
                 write_over(fd, data, n, true);
-                for (int i = 0; i < 3; i++)
+                for (int i = 0; i < QUEUES; i++)
                         if (q[i])
                                 use_queue(q[i]);
                 if (a)
@@ -278,7 +251,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         use_directory(reader);
                         weft_arena_close(reader);
                 }
-                for (int i = 0; i < 3; i++)
+                for (int i = 0; i < QUEUES; i++)
                         weft_queue_close(q[i]);
                 weft_array_close(a);
                 weft_arena_close(arena);
