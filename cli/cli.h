@@ -87,6 +87,10 @@ int cmd_check(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_clean(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_sem(int argc, char **argv);
+int cmd_event(int argc, char **argv);
+int cmd_latch(int argc, char **argv);
+int cmd_barrier(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 /* The usage line of a command, as `weft help` prints it. */

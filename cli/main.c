@@ -29,6 +29,27 @@ static const struct command {
           "remove the arenas of which nobody is alive" },
         { "doctor", cmd_doctor, "doctor [--json]",
           "what of this machine is fine for weft, and what to change" },
+        { "sem", cmd_sem,
+          "sem [--json] ARENA/NAME create [--exist-ok] [--owned] [--max M] PERMITS\n"
+          "                           | wait [-n N] [--timeout TIME] | try [-n N]\n"
+          "                           | post [-n N] | value | info\n"
+          "                           | run [-n N] [--timeout TIME] [--] COMMAND...",
+          "a semaphore: permits, taken and given by commands" },
+        { "event", cmd_event,
+          "event [--json] ARENA/NAME create [--exist-ok] [--auto] [--set]\n"
+          "                             | set | clear | pulse | wait [--timeout TIME]\n"
+          "                             | test | info",
+          "an event: set, cleared, waited for by commands" },
+        { "latch", cmd_latch,
+          "latch [--json] ARENA/NAME create [--exist-ok] COUNT | down [N]\n"
+          "                             | wait [--timeout TIME]\n"
+          "                             | arrive [--timeout TIME] [N] | count | info",
+          "a latch: a count that goes down to zero, and commands that wait for it" },
+        { "barrier", cmd_barrier,
+          "barrier [--json] ARENA/NAME create [--exist-ok] [--shrink] [--members] "
+          "PARTIES\n"
+          "                               | wait [--timeout TIME] | reset | info",
+          "a barrier: commands that go on together" },
         { "help", cmd_help, "help [COMMAND]", "this list, or one command's usage" },
         { "run-worker", cmd_run_worker, "run-worker", NULL },
 };

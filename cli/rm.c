@@ -2,6 +2,26 @@
 #define _GNU_SOURCE
 #include "cli/cli.h"
 
+/* Somebody alive holds it or waits: who, as far as it can be told. */
+static int fail_busy(const char *operand)
+{
+        char name[WEFT_ARENA_NAME_MAX + 1];
+        const char *object;
+        weft_arena_t *arena;
+        struct weft_object_info info;
+        if (cli_split(operand, name, &object) || !object ||
+            weft_arena_open(name, WEFT_RDONLY, &arena))
+                return cli_fail_rc(-EBUSY, operand);
+        int rc = weft_object_stat(arena, object, &info);
+        weft_arena_close(arena);
+        if (rc)
+                return cli_fail_rc(-EBUSY, operand);
+        return cli_fail(CLI_FAILED,
+                        "%s: in use by somebody alive: %s: %s (weft stat %s lists who is "
+                        "in the arena)",
+                        operand, info.kind, info.detail, name);
+}
+
 static int remove_object(const char *arena_name, const char *object)
 {
         weft_arena_t *arena;
@@ -11,6 +31,19 @@ static int remove_object(const char *arena_name, const char *object)
         rc = weft_object_remove(arena, object);
         weft_arena_close(arena);
         return rc;
+}
+
+static int remove_operand(const char *operand)
+{
+        char name[WEFT_ARENA_NAME_MAX + 1];
+        const char *object;
+        int code = cli_split(operand, name, &object);
+        if (code)
+                return code;
+        int rc = object ? remove_object(name, object) : weft_arena_remove(name);
+        if (rc == -EBUSY)
+                return fail_busy(operand);
+        return rc ? cli_fail_rc(rc, operand) : CLI_OK;
 }
 
 int cmd_rm(int argc, char **argv)
@@ -23,15 +56,8 @@ int cmd_rm(int argc, char **argv)
         json_t *removed = json_array();
         int code = CLI_OK;
         for (int i = first; i < argc && !code; i++) {
-                char name[WEFT_ARENA_NAME_MAX + 1];
-                const char *object;
-                code = cli_split(argv[i], name, &object);
-                if (code)
-                        break;
-                int rc = object ? remove_object(name, object) : weft_arena_remove(name);
-                if (rc)
-                        code = cli_fail_rc(rc, argv[i]);
-                else
+                code = remove_operand(argv[i]);
+                if (!code)
                         json_array_append_new(removed, json_string(argv[i]));
         }
         if (!code && cli.json)

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/cli.h"
+#include "cli/stat.h"
 
 /* One fact after the other: a line for people, a member for programs. */
-static void number(json_t *into, const char *key, uint64_t value, bool bytes)
+void stat_number(json_t *into, const char *key, uint64_t value, bool bytes)
 {
         if (cli.json)
                 json_object_set_new(into, key, json_integer((json_int_t)value));
@@ -17,7 +17,7 @@ static void number(json_t *into, const char *key, uint64_t value, bool bytes)
                        bytes ? ")" : "");
 }
 
-static void words(json_t *into, const char *key, const char *value)
+void stat_words(json_t *into, const char *key, const char *value)
 {
         if (cli.json)
                 json_object_set_new(into, key, cli_json_text(value, strlen(value)));
@@ -50,27 +50,27 @@ static int stat_arena(weft_arena_t *arena, const char *name, json_t *into)
         if (!cli.json)
                 printf("arena %s\n", name);
         else
-                words(into, "name", name);
-        number(into, "used_bytes", info.used_bytes, true);
-        number(into, "free_bytes", info.free_bytes, true);
-        number(into, "table_bytes", info.table_bytes, true);
-        number(into, "committed_bytes", info.committed_bytes, true);
-        number(into, "max_bytes", info.max_bytes, true);
-        number(into, "objects", info.objects, false);
-        number(into, "max_objects", info.max_objects, false);
-        number(into, "format", info.format, false);
-        number(into, "uid", info.uid, false);
+                stat_words(into, "name", name);
+        stat_number(into, "used_bytes", info.used_bytes, true);
+        stat_number(into, "free_bytes", info.free_bytes, true);
+        stat_number(into, "table_bytes", info.table_bytes, true);
+        stat_number(into, "committed_bytes", info.committed_bytes, true);
+        stat_number(into, "max_bytes", info.max_bytes, true);
+        stat_number(into, "objects", info.objects, false);
+        stat_number(into, "max_objects", info.max_objects, false);
+        stat_number(into, "format", info.format, false);
+        stat_number(into, "uid", info.uid, false);
 
         char text[64];
         snprintf(text, sizeof text, "%04o", info.mode & 07777);
-        words(into, "mode", text);
-        words(into, "flags", info.flags & WEFT_ARENA_EPHEMERAL ? "ephemeral" : "");
+        stat_words(into, "mode", text);
+        stat_words(into, "flags", info.flags & WEFT_ARENA_EPHEMERAL ? "ephemeral" : "");
         time_t created = (time_t)(info.created_ns / WEFT_SEC);
         struct tm tm;
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created, &tm));
-        words(into, "created", text);
+        stat_words(into, "created", text);
 
-        number(into, "agents", info.agents, false);
+        stat_number(into, "agents", info.agents, false);
         json_t *rows = json_array();
         rc = weft_agent_list(arena, agent_row, rows);
         if (cli.json)
@@ -91,15 +91,15 @@ static int stat_queue(weft_arena_t *arena, const char *name, json_t *into)
         weft_queue_close(queue);
         if (rc)
                 return rc;
-        number(into, "element_bytes", info.element_bytes, false);
-        number(into, "capacity", info.capacity, false);
-        number(into, "length", info.length, false);
-        number(into, "leased", info.leased, false);
-        number(into, "pushed", info.pushed, false);
-        number(into, "popped", info.popped, false);
-        number(into, "waiting", info.waiting, false);
-        number(into, "shut", info.shut, false);
-        words(into, "flags", info.flags & WEFT_QUEUE_LEASE ? "lease" : "");
+        stat_number(into, "element_bytes", info.element_bytes, false);
+        stat_number(into, "capacity", info.capacity, false);
+        stat_number(into, "length", info.length, false);
+        stat_number(into, "leased", info.leased, false);
+        stat_number(into, "pushed", info.pushed, false);
+        stat_number(into, "popped", info.popped, false);
+        stat_number(into, "waiting", info.waiting, false);
+        stat_number(into, "shut", info.shut, false);
+        stat_words(into, "flags", info.flags & WEFT_QUEUE_LEASE ? "lease" : "");
         return 0;
 }
 
@@ -109,8 +109,8 @@ static int stat_array(weft_arena_t *arena, const char *name, json_t *into)
         int rc = weft_array_open(arena, name, &array);
         if (rc)
                 return rc;
-        number(into, "element_bytes", weft_array_element_bytes(array), false);
-        number(into, "length", weft_array_length(array), false);
+        stat_number(into, "element_bytes", weft_array_element_bytes(array), false);
+        stat_number(into, "length", weft_array_length(array), false);
         weft_array_close(array);
         return 0;
 }
@@ -125,17 +125,27 @@ static int stat_object(weft_arena_t *arena, const char *operand, const char *nam
         if (!cli.json)
                 printf("%s %s\n", info.kind, operand);
         else
-                words(into, "name", info.name);
-        words(into, "kind", info.kind);
-        number(into, "version", info.version, false);
-        number(into, "holders", info.holders, false);
-        number(into, "bytes", info.bytes, true);
-        words(into, "detail", info.detail);
+                stat_words(into, "name", info.name);
+        stat_words(into, "kind", info.kind);
+        stat_number(into, "version", info.version, false);
+        stat_number(into, "holders", info.holders, false);
+        stat_number(into, "bytes", info.bytes, true);
+        stat_words(into, "detail", info.detail);
         if (!strcmp(info.kind, "queue"))
                 return stat_queue(arena, name, into);
         if (!strcmp(info.kind, "array"))
                 return stat_array(arena, name, into);
-        return 0;
+        return stat_sync(arena, info.kind, name, into);
+}
+
+int cli_stat_object(weft_arena_t *arena, const char *operand, const char *name)
+{
+        json_t *into = json_object();
+        int rc = stat_object(arena, operand, name, into);
+        if (!rc && cli.json)
+                return cli_json(into);
+        json_decref(into);
+        return rc ? cli_fail_rc(rc, operand) : cli_flush();
 }
 
 static int stat_operand(const char *operand, json_t *rows)

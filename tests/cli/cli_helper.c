@@ -2,6 +2,8 @@
  *   cli_helper make NAME    a queue "jobs" with 3 elements, an array "table"; ends
  *   cli_helper hold NAME    the same, then waits until it is killed
  *   cli_helper drop NAME    joins it, takes a block and an element, and is killed
+ *   cli_helper sync NAME    what the command cannot make itself: a mutex, a rwlock, both
+ *                           held, and so on; waits until it is killed
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -64,6 +66,52 @@ static void hold(const char *name)
                 pause();
 }
 
+static void make_signal(weft_arena_t *arena, const char *name, const void *value,
+                        uint32_t bytes)
+{
+        const struct weft_signal_options options = { .bytes = bytes, .value = value };
+        weft_signal_t *signal;
+        must(weft_signal_create(arena, name, &options, &signal), name);
+        must(weft_signal_set(signal, value, NULL), name);
+}
+
+static int fail(void *unused)
+{
+        (void)unused;
+        return -ENOSPC;
+}
+
+static void hold_sync(const char *name)
+{
+        const struct weft_mutex_options fair = { .flags = WEFT_MUTEX_FAIR };
+        const struct weft_barrier_options three = { .parties = 3 };
+        weft_arena_t *arena;
+        weft_mutex_t *mutex;
+        weft_rwlock_t *rwlock;
+        weft_once_t *once;
+        weft_condition_t *condition;
+        weft_barrier_t *barrier;
+        uint64_t phase;
+        must(weft_arena_create(name, NULL, &arena), name);
+        must(weft_mutex_create(arena, "mutex", &fair, &mutex), "mutex");
+        must(weft_mutex_lock(mutex, WEFT_NEVER), "lock");
+        must(weft_rwlock_create(arena, "rwlock", &rwlock), "rwlock");
+        must(weft_rwlock_read(rwlock, WEFT_NEVER), "read");
+        must(weft_once_create(arena, "once", &once), "once");
+        if (weft_once_call(once, fail, NULL, WEFT_NEVER) != -ENOSPC)
+                must(-EINVAL, "call");
+        must(weft_condition_create(arena, "condition", &condition), "condition");
+        must(weft_barrier_create(arena, "members", &three, &barrier), "barrier");
+        must(weft_barrier_arrive(barrier, &phase), "arrive");
+        make_signal(arena, "text", "hello, world\0\0\0", 16);
+        make_signal(arena, "bytes", "\001\002\377", 3);
+        make_signal(arena, "zero", "\0\0", 2);
+        puts("held");
+        fflush(stdout);
+        for (;;)
+                pause();
+}
+
 int main(int argc, char **argv)
 {
         if (argc != 3)
@@ -74,6 +122,8 @@ int main(int argc, char **argv)
                 hold(argv[2]);
         else if (!strcmp(argv[1], "drop"))
                 drop(argv[2]);
+        else if (!strcmp(argv[1], "sync"))
+                hold_sync(argv[2]);
         else
                 return 2;
         return 0;

@@ -15,14 +15,14 @@ expect 0 -- help
 check 'help lists doctor' grep -q doctor "$out"
 check 'help hides run-worker' bash -c "! grep -q run-worker '$out'"
 expect 0 -- --help
-for command in run ls stat check rm clean doctor help; do
+for command in run ls stat check rm clean doctor sem event latch barrier help; do
         expect 0 -- help $command
         check "help $command" grep -q "usage: weft $command" "$out"
         [ $command = help ] || expect 0 -- $command --help
 done
 expect 2 "no command 'nosuch'" -- help nosuch
 expect 2 'one command' -- help ls stat
-for command in ls stat check rm clean doctor run; do
+for command in ls stat check rm clean doctor run sem event latch barrier; do
         expect 2 'no option --nosuch' -- $command --nosuch
 done
 expect 2 'is no command' -- run-worker
