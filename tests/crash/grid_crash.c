@@ -173,7 +173,6 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
                 struct grid_case grid = known[i].grid;
                 struct grid_result r;
-                options.seconds = 2;
                 options.quiet = !options.verbose && known[i].verdict;
                 if (!known[i].verdict)
                         grid.a.bound_ms = 0; /* patience, where nothing is to be found */
@@ -186,8 +185,10 @@ int main(int argc, char **argv)
                 else if (known[i].verdict != CRASH_FINE)
                         grid.fates = GRID_BIT(known[i].a, known[i].b);
                 bool as_known = false;
-                /* Some windows are a few instructions wide: what is drawn may miss them. */
-                for (int tries = 0; tries < 10 && !as_known; tries++) {
+                /* Some windows are a few instructions wide: what is drawn may miss them, the
+                 * more so on a slow machine, which gets more time. */
+                for (int tries = 0; tries < 6 && !as_known; tries++) {
+                        options.seconds = 2 << tries;
                         grid_sweep(&grid, &options, &r);
                         uint64_t bad =
                                 r.real[known[i].a][known[i].b].bad[known[i].verdict];
