@@ -24,6 +24,7 @@ weft_module(structures array)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
 weft_test(unit runtime error)
+weft_test(unit sync sync_kinds)
 weft_test(crash runtime selftest)
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # it tests the harness, not what that tests
   weft_test(crash runtime grid)

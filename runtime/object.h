@@ -121,16 +121,6 @@ WEFT_CHECK int weft_handle_open(weft_arena_t *arena, const char *name,
  * settled. */
 void weft_handle_close(void *handle);
 
-/* The object of a handle, as its kind's functions take it. */
-static inline struct weft_object weft_handle_object(const struct weft_handle *handle,
-                                                    struct weft_agent *agent)
-{
-        return (struct weft_object){ handle->arena, agent, handle->id, handle->sh };
-}
-
-int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
-                    struct weft_agent *me);
-
 /* Who enters it again, on the short way of an operation: this thread's agent, or NULL, and
  * weft_handle_enter() will tell why. It leaves nothing to be stored before a locked
  * operation, which would wait for that. */
@@ -142,6 +132,9 @@ static inline const struct weft_agent *weft_handle_me(const struct weft_handle *
                      weft_load_rlx(&me->touched[i / 64]) >> i % 64 & 1;
         return __builtin_expect(known, 1) ? me : NULL;
 }
+
+int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
+                    struct weft_agent *me);
 
 /* Every operation begins with this: finds this thread's agent and makes sure that the
  * object will be recovered when it dies. -ENOENT when the object has gone. */
