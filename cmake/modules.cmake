@@ -24,6 +24,8 @@ weft_module(structures array)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
 weft_test(unit runtime error)
+weft_test(unit runtime desk)
+weft_test(crash runtime desk)
 weft_test(unit sync sync_kinds)
 weft_test(crash runtime selftest)
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # it tests the harness, not what that tests
@@ -34,6 +36,10 @@ weft_test(stress sync sync_linear mutex semaphore signal)
 # 80 operations want more time than the sweeps take by default.
 if(TEST crash/queue AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   set_property(TEST crash/queue APPEND PROPERTY ENVIRONMENT "WEFT_SWEEP_SECONDS=120")
+endif()
+
+if(TEST crash/ring AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # 60 of them
+  set_property(TEST crash/ring APPEND PROPERTY ENVIRONMENT "WEFT_SWEEP_SECONDS=60")
 endif()
 
 # All of it is real, with a process asleep beside each victim; the operations are short.

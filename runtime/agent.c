@@ -453,22 +453,74 @@ int weft_agent_list(weft_arena_t *arena,
 
 /* ---- readers ------------------------------------------------------------- */
 
-/* The caller has hidden what it will punch. After the barrier every reader either has
- * been seen to be reading, or will see that it is hidden. */
-bool weft_no_readers(weft_arena_t *arena, const struct weft_agent *me)
+bool weft_fence_everybody(void)
 {
         int saved = errno;
         long rc = syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
         errno = saved;
-        if (!arena->registered || rc)
+        return !rc;
+}
+
+/* All that was stored before is seen by who reads from now on, and the other way round. */
+static bool is_ordered(const weft_arena_t *arena)
+{
+        return weft_fence_everybody() && arena->registered;
+}
+
+/* What seat i has in `reading` if its holder is reading; else 0. */
+static uint64_t reading_at(const weft_arena_t *arena, uint32_t i)
+{
+        const struct weft_seat_shared *seat = &arena->seats[i];
+        if (!is_held(weft_load_acq(&seat->state))) /* [L] */
+                return 0;
+        uint64_t reading = weft_load_acq(&seat->reading); /* [R] */
+        return reading & WEFT_READING_DEPTH ? reading : 0;
+}
+
+/* The caller has hidden what it will punch. After the barrier every reader either has
+ * been seen to be reading, or will see that it is hidden. */
+bool weft_no_readers(weft_arena_t *arena, const struct weft_agent *me)
+{
+        if (!is_ordered(arena))
                 return false;
         uint32_t n = weft_seats_used(arena);
-        for (uint32_t i = 0; i < n; i++) {
-                const struct weft_seat_shared *seat = &arena->seats[i];
-                if ((!me || seat != me->seat) &&
-                    is_held(weft_load_acq(&seat->state)) && /* [L] */
-                    weft_load_rlx(&seat->reading))
+        for (uint32_t i = 0; i < n; i++)
+                if ((!me || i != me->index) && reading_at(arena, i))
                         return false;
+        return true;
+}
+
+bool weft_grace_begin(weft_arena_t *arena, struct weft_grace *grace)
+{
+        if (!is_ordered(arena))
+                return false;
+        uint32_t n = weft_seats_used(arena);
+        grace->n = 0;
+        for (uint32_t i = 0; i < n; i++) {
+                uint64_t reading = reading_at(arena, i);
+                if (reading) {
+                        grace->seats[grace->n] = i;
+                        grace->reading[grace->n++] = reading;
+                }
         }
         return true;
+}
+
+/* Who reads anew has another number there: he began after what is waited for was hidden.
+ * But he may be in a reading within that one, whose number is the same: then it only takes
+ * longer. */
+bool weft_grace_over(weft_arena_t *arena, struct weft_grace *grace)
+{
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < grace->n; i++) {
+                uint32_t seat = grace->seats[i];
+                uint64_t now = reading_at(arena, seat);
+                if (now && (now | WEFT_READING_DEPTH) ==
+                                   (grace->reading[i] | WEFT_READING_DEPTH)) {
+                        grace->seats[left] = seat;
+                        grace->reading[left++] = grace->reading[i];
+                }
+        }
+        grace->n = left;
+        return !left;
 }

@@ -55,8 +55,17 @@ static inline void weft_read_begin(struct weft_agent *agent)
 static inline void weft_read_end(struct weft_agent *agent)
 {
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        weft_store_rlx(&agent->seat->reading, weft_load_rlx(&agent->seat->reading) - 1);
+        uint64_t reading = weft_load_rlx(&agent->seat->reading) - 1;
+        if (!(reading & WEFT_READING_DEPTH))
+                reading += WEFT_READING_DEPTH + 1;      /* one more that is over */
+        weft_store_rel(&agent->seat->reading, reading); /* [R] */
 }
+
+/* A fence in every thread that runs in a process which has registered for it, as all do
+ * that could (arena->registered): what each of them stored before it is seen now, and each
+ * sees now what was stored here. For the rare side of a Dekker pair whose other side is
+ * plain. False: this kernel, or a filter, does not let us. */
+bool weft_fence_everybody(void);
 
 /* True when nobody can be inside weft_read_begin() .. end() begun before this call (the
  * caller's own, by `me`, apart), nor will see what the caller hid before it. False is
@@ -72,6 +81,19 @@ static inline uint32_t weft_seats_used(const weft_arena_t *arena)
 
 /* The process of the agent that signed `sig`, as it saw itself; 0 if it is gone. */
 uint32_t weft_agent_pid(const weft_arena_t *arena, uint32_t sig);
+
+/* A grace period: over when all who were reading as it began have ended that reading. For
+ * what is kept from reuse until nobody can still change it (a table that was retired): the
+ * caller has hidden it. Kept by whoever waits for it; if he dies, the next one begins his
+ * own. begin: false is "cannot tell", try later. over: never waits. The caller's own
+ * reading counts. */
+struct weft_grace {
+        uint32_t n;                        /* seats that are still waited for */
+        uint32_t seats[WEFT_AGENTS_MAX];   /* which, */
+        uint64_t reading[WEFT_AGENTS_MAX]; /* and what each of them had there */
+};
+WEFT_CHECK bool weft_grace_begin(weft_arena_t *arena, struct weft_grace *grace);
+WEFT_CHECK bool weft_grace_over(weft_arena_t *arena, struct weft_grace *grace);
 
 enum weft_life { WEFT_ALIVE, WEFT_GONE };
 

@@ -11,6 +11,8 @@
  *
  * Edges (release -> acquire)
  *   [L] leave, settle -> join   all that a holder left is settled before the next one
+ *   [R] read end -> punch, grace   who is seen to have ended a reading has read all that he
+ *                        was to read in it
  *   [F] in arena_shared.h
  *
  * Read begin and punch are a Dekker pair too, ordered by membarrier: weft_no_readers().
@@ -23,14 +25,17 @@
 enum { WEFT_SEAT_FREE = 0, WEFT_SEAT_HELD = 1 };
 
 struct weft_seat_shared {
-        uint64_t life[6]; /* pthread_mutex_t */
-        weft_a64_t state; /* generation << 8 | WEFT_SEAT_... */
-        weft_a64_t
-                reading; /* not 0 while its holder may read pages that it does not own */
-        weft_a32_t pid;  /* for people */
+        uint64_t life[6];   /* pthread_mutex_t */
+        weft_a64_t state;   /* generation << 8 | WEFT_SEAT_... */
+        weft_a64_t reading; /* of pages that its holder does not own: see below */
+        weft_a32_t pid;     /* for people */
         weft_a32_t tid;
         uint64_t spare[7];
 };
+/* In `reading`: how many readings, one in the other, its holder is in now; and above that
+ * how many he has ended. */
+#define WEFT_READING_DEPTH UINT64_C(0xffff)
+
 WEFT_PIN(struct weft_seat_shared, 128);
 WEFT_PIN_AT(struct weft_seat_shared, state, 48);
 

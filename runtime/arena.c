@@ -31,8 +31,8 @@ static int map(weft_arena_t *a)
         int prot = a->readonly ? PROT_READ : PROT_READ | PROT_WRITE; /* P7 */
         int flags = MAP_SHARED | MAP_NORESERVE;
 
-        a->base = mmap(NULL, a->geo.arena_bytes, prot, flags, a->fd,
-                       (off_t)WEFT_SEATS_BYTES);
+        a->base = weft_map_aligned(a->fd, WEFT_SEATS_BYTES, a->geo.arena_bytes, prot,
+                                   flags);
         if (a->base == MAP_FAILED)
                 return -errno;
         void *seats = mmap(NULL, WEFT_SEATS_BYTES, prot, flags, a->fd, 0);

@@ -14,6 +14,24 @@ int weft_block_free_from(struct weft_agent *agent, weft_ref_t ref, weft_owner_t 
 WEFT_CHECK int weft_block_pass(weft_arena_t *arena, weft_ref_t ref, weft_owner_t from,
                                weft_owner_t to);
 
+/* Where `ref` leads as the pages are cut now, and the room there; NULL if no block begins
+ * there. Whether the ref is stale it does not say: for who is reading, and finds that out
+ * in another way afterwards. Good until the end of the reading. */
+WEFT_CHECK const void *weft_block_peek(weft_arena_t *arena, weft_ref_t ref,
+                                       uint64_t *room);
+
+/* The same, for who is about to take it out and free it: its word is fetched meanwhile. */
+WEFT_CHECK const void *weft_block_peek_to_free(weft_arena_t *arena, weft_ref_t ref,
+                                               uint64_t *room);
+
+/* The room that a block has which was asked for with so many bytes. */
+uint64_t weft_block_room(uint64_t bytes);
+
+/* free_from and alloc in one step: `*ref` of `from` becomes the agent's, as another block
+ * in the same place, with a new ref. -ENOENT if `from` does not own it, or it is a span. */
+WEFT_CHECK int weft_block_renew(struct weft_agent *agent, weft_ref_t *ref,
+                                weft_owner_t from, uint64_t *room);
+
 /* Returns everything that the agent signed `agent->sig` owns: claims on pages, slabs,
  * blocks. Run by a leaving agent for itself, or by the recoverer who acts as the dead.
  * Idempotent; O(committed pages); restores every hint it passes. */

@@ -10,7 +10,7 @@
 
 /* ---- block_class.c: sizes ------------------------------------------------- */
 
-#define WEFT_BLOCK_CLASSES 33
+#define WEFT_BLOCK_CLASSES 34
 #define WEFT_BLOCK_CLASS_MAX 65536 /* bytes; more is a span */
 
 struct weft_class {
@@ -24,17 +24,20 @@ extern const struct weft_class weft_classes[WEFT_BLOCK_CLASSES];
 extern const uint8_t weft_classes_low[64]; /* for each 16 bytes up to 1024 */
 
 /* The class for `bytes`, 1 to WEFT_BLOCK_CLASS_MAX: 64, 128, ... 512, then four for each
- * power of two, then whole fractions of a page. */
+ * power of two, then whole fractions of a page. And 1088, for 1 KiB and a little: that is
+ * what people make their records. */
 static inline uint32_t weft_class_of(uint64_t bytes)
 {
         uint32_t b = (uint32_t)bytes - 1;
         if (b < 1024)
                 return weft_classes_low[b >> 4];
+        if (b < 1088)
+                return 15;
         if (b < 4096) {
                 uint32_t log = 31 - (uint32_t)__builtin_clz(b);
-                return 11 + 4 * (log - 9) + ((b >> (log - 2)) & 3);
+                return 12 + 4 * (log - 9) + ((b >> (log - 2)) & 3);
         }
-        uint32_t c = 22;
+        uint32_t c = 23;
         while (weft_classes[c].bytes <= b)
                 c++;
         return c;

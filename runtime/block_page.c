@@ -7,6 +7,8 @@ enum {
         BATCH_MAX = 16, /* pages committed at once */
         GIVE_MAX = 64,  /* pages given back at once */
         PATIENCE = 64,  /* give-backs to skip after one that was not possible */
+        SMALL = 256,    /* pages of an arena that gets no large pages: a region */
+        HUGE_PAGES = WEFT_HUGE_BYTES / WEFT_PAGE_BYTES,
 };
 
 uint64_t weft_block_region_bytes(void)
@@ -117,11 +119,14 @@ static bool take_free(struct weft_agent *agent, uint64_t *page)
         return false;
 }
 
-static uint32_t batch_pages(struct weft_agent *agent)
+/* How many to take at once from `page` on. A large arena grows by whole large pages. */
+static uint64_t batch_pages(struct weft_agent *agent, uint64_t page)
 {
         struct weft_block_cache *cache = agent->blocks;
         if (!cache || cache == &weft_block_no_cache)
                 return 1;
+        if (page >= SMALL && agent->arena->keep_pages >= HUGE_PAGES)
+                return HUGE_PAGES - page % HUGE_PAGES;
         uint32_t n = cache->batch ? cache->batch : 1;
         cache->batch = n < BATCH_MAX ? 2 * n : BATCH_MAX;
         return n <= agent->arena->keep_pages ? n : 1;
@@ -155,6 +160,8 @@ static int commit_claimed(struct weft_agent *agent, uint64_t page, uint64_t n)
         weft_arena_t *arena = agent->arena;
         uint64_t at = arena->geo.data_at + page * WEFT_PAGE_BYTES;
         int rc = weft_arena_commit(arena, at, n * WEFT_PAGE_BYTES);
+        if (!rc && n == HUGE_PAGES) /* nobody has touched them: that is cheap */
+                weft_arena_huge(arena->base + at, WEFT_HUGE_BYTES);
         if (rc && n > 1) {
                 weft_page_dry_out(arena, page + 1, n - 1);
                 n = 1;
@@ -184,7 +191,7 @@ static int take_bare(struct weft_agent *agent, uint64_t *page)
                                 return rc;
                         continue;
                 }
-                uint64_t n = claim_bare(agent, p, batch_pages(agent));
+                uint64_t n = claim_bare(agent, p, batch_pages(agent, p));
                 if (n) {
                         *page = p;
                         return commit_claimed(agent, p, n);
@@ -237,7 +244,7 @@ static bool unseen(struct weft_agent *agent)
         struct weft_block_cache *cache =
                 agent->blocks == &weft_block_no_cache ? NULL : agent->blocks;
         if (arena->sh->flags & WEFT_ARENA_COMMIT_ALL ||
-            weft_load_rlx(&agent->seat->reading))
+            weft_load_rlx(&agent->seat->reading) & WEFT_READING_DEPTH)
                 return false;
         if (cache && cache->patience) {
                 cache->patience--;

@@ -96,6 +96,32 @@ uint64_t weft_block_bytes(weft_arena_t *arena, weft_ref_t ref)
         return look_up(arena, ref, &spot) ? spot.bytes : 0;
 }
 
+const void *weft_block_peek(weft_arena_t *arena, weft_ref_t ref, uint64_t *room)
+{
+        struct weft_spot spot;
+        if (WEFT_UNLIKELY(!weft_spot_find(arena, ref, &spot)))
+                return NULL;
+        *room = spot.bytes;
+        return arena->base + arena->geo.data_at + weft_ref_offset(ref);
+}
+
+const void *weft_block_peek_to_free(weft_arena_t *arena, weft_ref_t ref, uint64_t *room)
+{
+        struct weft_spot spot;
+        if (WEFT_UNLIKELY(!weft_spot_find(arena, ref, &spot)))
+                return NULL;
+        __builtin_prefetch(spot.word, 1);
+        *room = spot.bytes;
+        return arena->base + arena->geo.data_at + weft_ref_offset(ref);
+}
+
+uint64_t weft_block_room(uint64_t bytes)
+{
+        if (bytes - 1 < WEFT_BLOCK_CLASS_MAX)
+                return weft_classes[weft_class_of(bytes)].bytes;
+        return (bytes + WEFT_PAGE_BYTES - 1) / WEFT_PAGE_BYTES * WEFT_PAGE_BYTES;
+}
+
 weft_owner_t weft_block_owner(weft_arena_t *arena, weft_ref_t ref)
 {
         struct weft_spot spot;
@@ -198,10 +224,54 @@ int weft_block_claim(weft_arena_t *arena, weft_ref_t ref)
                     weft_owner_make(WEFT_OWNER_AGENT, agent->sig));
 }
 
+/* Who owns a block may change its word by a store, wherever it lies, and its page stays
+ * as it is meanwhile. False if it is not his. */
+static inline bool pass_own(struct weft_block_cache *cache, weft_arena_t *arena,
+                            weft_ref_t ref, weft_owner_t to)
+{
+        struct weft_spot spot;
+        uint64_t generation = ref.v & ~WEFT_WHERE_MASK;
+        weft_read_begin(cache->agent);
+        bool ours = weft_spot_find(arena, ref, &spot) &&
+                    weft_spot_word(arena, ref, &spot) == generation + cache->me;
+        if (WEFT_LIKELY(ours))
+                weft_store_rel(spot.word, generation + to.v); /* [B] LP */
+        weft_read_end(cache->agent);
+        return ours;
+}
+
+int weft_block_renew(struct weft_agent *agent, weft_ref_t *ref, weft_owner_t from,
+                     uint64_t *room)
+{
+        weft_arena_t *arena = agent->arena;
+        struct weft_spot spot;
+        int rc = -ENOENT;
+
+        weft_block_sign(agent);
+        weft_read_begin(agent);
+        if (weft_spot_find(arena, *ref, &spot) && weft_state_is_slab(spot.state)) {
+                uint64_t w = weft_spot_word(arena, *ref, &spot);
+                uint64_t next = weft_generation_next(weft_word_generation(w));
+                weft_owner_t me = weft_owner_make(WEFT_OWNER_AGENT, agent->sig);
+                if (w && weft_word_owner(w).v == from.v &&
+                    weft_cas_acq_rel(spot.word, &w, weft_word_make(next, me))) { /* [B] */
+                        *ref = weft_ref_make(weft_ref_offset(*ref), next);
+                        *room = spot.bytes;
+                        rc = 0;
+                }
+        }
+        weft_read_end(agent);
+        return rc;
+}
+
 int weft_block_pass(weft_arena_t *arena, weft_ref_t ref, weft_owner_t from,
                     weft_owner_t to)
 {
         struct weft_agent *agent;
+        struct weft_block_cache *cache = weft_block_here;
+        if (WEFT_LIKELY(weft_block_is_here(cache, arena) && from.v == cache->me &&
+                        pass_own(cache, arena, ref, to)))
+                return 0;
         int rc = arena && from.v ? weft_agent_self(arena, &agent) : -EINVAL;
         if (rc)
                 return rc;

@@ -44,6 +44,8 @@ const char *weft_strerror(int code)
                 return "a symbolic link";
         case EBUSY:
                 return "in use";
+        case ESTALE:
+                return "resized meanwhile";
         case EDEADLK:
                 return "would wait for itself";
         case EOVERFLOW:

@@ -113,6 +113,8 @@ uint64_t weft_wait_count_in(struct weft_wait_shared *wait)
         uint64_t word = weft_load_acq(&wait->word);                      /* [W] */
         while (!weft_cas_acq_rel(&wait->word, &word, word + ONE_WAITER)) /* [W] */
                 ;
+        if (weft_load_rlx(&wait->plain))
+                (void)weft_fence_everybody(); /* else he may sleep to the next re-check */
         return word + ONE_WAITER;
 }
 

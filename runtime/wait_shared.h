@@ -17,7 +17,9 @@
  * Edges (release -> acquire)
  *   [W] signal -> wait   the changed state is seen by whoever sees the new seq; and the
  *                        Dekker pair: count in, then look | change, then look at count.
- *                        Both sides have a locked operation in between.
+ *                        Both sides have a locked operation in between. Where `plain`
+ *                        says that states change by plain stores, the signalling side
+ *                        has none: who counts himself in fences them all (membarrier)
  */
 #ifndef WEFT_RUNTIME_WAIT_SHARED_H
 #define WEFT_RUNTIME_WAIT_SHARED_H
@@ -26,8 +28,8 @@
 
 struct weft_wait_shared {
         weft_a64_t word;
-        weft_a32_t cpu; /* of who woke somebody here last, and his seat; for spinning */
-        weft_a32_t reserved;
+        weft_a32_t cpu;   /* of who woke somebody here last, and his seat; for spinning */
+        weft_a32_t plain; /* constant: 1 if states change by plain stores */
 };
 WEFT_PIN(struct weft_wait_shared, 16);
 

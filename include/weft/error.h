@@ -20,6 +20,7 @@
  *   -EACCES      the file mode forbids it
  *   -ELOOP       the arena's name is a symbolic link
  *   -EBUSY       in use
+ *   -ESTALE      it was resized: this handle knows it as it was before
  *   -EDEADLK     this thread holds it already: it would wait for itself
  *   -EOVERFLOW   more than the maximum
  *   -ENOTRECOVERABLE   its owner died, and the next one did not repair it

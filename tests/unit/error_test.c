@@ -11,10 +11,11 @@
 
 /* Every code that <weft/error.h> lists. */
 static const int codes[] = {
-        -EAGAIN,       -ETIMEDOUT, -EPIPE,   -EOWNERDEAD, -ENOENT,          -EEXIST,
-        -EPROTO,       -EUCLEAN,   -EROFS,   -ENOSPC,     -EMFILE,          -EINVAL,
-        -ENAMETOOLONG, -EILSEQ,    -EPERM,   -EACCES,     -ELOOP,           -EBUSY,
-        -ENOMEM,       -ENOTSUP,   -EDEADLK, -EOVERFLOW,  -ENOTRECOVERABLE, -ECANCELED,
+        -EAGAIN,  -ETIMEDOUT, -EPIPE,           -EOWNERDEAD, -ENOENT,
+        -EEXIST,  -EPROTO,    -EUCLEAN,         -EROFS,      -ENOSPC,
+        -EMFILE,  -EINVAL,    -ENAMETOOLONG,    -EILSEQ,     -EPERM,
+        -EACCES,  -ELOOP,     -EBUSY,           -ENOMEM,     -ENOTSUP,
+        -EDEADLK, -EOVERFLOW, -ENOTRECOVERABLE, -ECANCELED,  -ESTALE,
 };
 enum { N = sizeof codes / sizeof *codes };
 
