@@ -59,6 +59,15 @@ void linear_end(struct linear_log *log, struct linear_event *e, enum linear_answ
         __atomic_store_n(&e->to, next_stamp(log), __ATOMIC_SEQ_CST);
 }
 
+void linear_settled(struct linear_log *log)
+{
+        uint64_t now = next_stamp(log);
+        for (int p = 0; p < LINEAR_PROCESSES; p++)
+                for (uint32_t i = 0; i < log->of[p].n; i++)
+                        if (!log->of[p].event[i].to)
+                                log->of[p].event[i].by = now;
+}
+
 bool linear_history_of(const struct linear_log *log, uint64_t capacity,
                        struct linear_history *h)
 {
@@ -127,6 +136,16 @@ static bool memo_insert(struct memo *m, const struct state *s)
         return true;
 }
 
+/* Has one that began when `i` was over already been put in order? */
+static bool is_too_late(const struct linear_history *h, const struct state *s, size_t i)
+{
+        const struct linear_event *e = &h->event[i];
+        for (size_t k = 0; !e->to && e->by && k < h->n; k++)
+                if (s->done >> k & 1 && h->event[k].from > e->by)
+                        return true;
+        return false;
+}
+
 /* Can event `i` come next? No, if another has returned before this one began. */
 static bool search(struct search *x, const struct state *s)
 {
@@ -140,7 +159,7 @@ static bool search(struct search *x, const struct state *s)
         for (size_t i = 0; i < h->n; i++) {
                 struct state next = *s;
                 if (s->done >> i & 1 || h->event[i].from > first_end ||
-                    !x->model->step(h, &h->event[i], next.of))
+                    is_too_late(h, s, i) || !x->model->step(h, &h->event[i], next.of))
                         continue;
                 next.done |= UINT64_C(1) << i;
                 if (memo_insert(&x->memo, &next) && search(x, &next))

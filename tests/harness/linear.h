@@ -38,7 +38,9 @@ struct linear_event {
         uint64_t value;    /* unique among the pushes; of a pop, what came */
         uint8_t what, answer;
         uint8_t process;
+        uint8_t key;            /* of a map */
         uint64_t extra, result; /* what else other models' take and return */
+        uint64_t by;            /* not 0: if it has not returned, it is over since then */
 };
 
 /* ---- recording: in memory that the processes share ----------------------- */
@@ -61,6 +63,9 @@ struct linear_event *linear_begin_with(struct linear_log *log, unsigned process,
                                        unsigned what, uint64_t value, uint64_t extra);
 void linear_end(struct linear_log *log, struct linear_event *event,
                 enum linear_answer answer, uint64_t value);
+
+/* Whoever has not returned is dead and settled: what he did not do by now he never will. */
+void linear_settled(struct linear_log *log);
 
 /* ---- checking ------------------------------------------------------------ */
 
