@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <weft/weft.h>
 
-#include "tests/child.h"
+#include "tests/soak.h"
 
 /* Elements: what workers add to; what they cas; a message behind a release. */
 enum { ADDED = 0, SWAPPED = 1, FLAG = 2, MESSAGE = 3, SPREAD = 4, LENGTH = 20 };
@@ -147,6 +149,103 @@ static void kills(void)
         weft_array_close(a);
 }
 
+/* ---- another length, again and again --------------------------------------- */
+
+enum { STAYS = 24, MOST = 3000, CREW = 6 };
+
+/* Not in the arena: what each of the crew was told, and in the middle of what he was. */
+struct ledger {
+        uint64_t added[STAYS]; /* told so */
+        uint64_t begun[STAYS]; /* may be one more than that, for each who was killed */
+        uint64_t resized, stale;
+};
+static struct ledger *ledger;
+
+static void count_one(uint64_t *n)
+{
+        (void)__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+}
+
+static void refresh(weft_array_t *a)
+{
+        CHECK(weft_array_refresh(a) >= 0);
+        count_one(&ledger->stale);
+}
+
+static void add_one(weft_array_t *a, uint64_t i, uint64_t how)
+{
+        uint64_t v;
+        int rc;
+        count_one(&ledger->begun[i]);
+        do {
+                if (how % 4) {
+                        rc = weft_array_add64(a, i, 1, NULL);
+                } else {
+                        rc = weft_array_load64(a, i, &v);
+                        while (!rc && (rc = weft_array_cas64(a, i, &v, v + 1)) == -EAGAIN)
+                                rc = 0;
+                }
+                if (rc == -ESTALE)
+                        refresh(a);
+        } while (rc == -ESTALE);
+        CHECK(rc == 0);
+        count_one(&ledger->added[i]);
+}
+
+static void add_and_resize(void *unused)
+{
+        weft_arena_t *there = child_reopen(arena, WEFT_RDWR);
+        weft_array_t *a = open_array(there, "resized");
+        uint64_t random = (uint64_t)getpid() * 2654435761u | 1;
+        (void)unused;
+        for (;;) {
+                uint64_t r = soak_random(&random);
+                add_one(a, r % STAYS, r >> 20);
+                if (r >> 40 & 127)
+                        continue;
+                uint64_t length = STAYS + (r >> 10) % MOST;
+                int rc = weft_array_resize(a, length, weft_after(20 * WEFT_MSEC));
+                CHECK(rc == 0 || rc == -ESTALE || rc == -ETIMEDOUT || rc == -EBUSY ||
+                      rc == -ENOSPC);
+                if (rc == -ESTALE)
+                        refresh(a);
+                if (rc == 0)
+                        count_one(&ledger->resized);
+        }
+}
+
+/* Nothing that anybody was told is lost, nothing is there twice, whoever is killed or
+ * stopped in the middle of what. */
+static void resizes(void)
+{
+        struct weft_array_options o = { .length = STAYS, .element_bytes = 8 };
+        struct soak soak = { .work = add_and_resize, .crew = CREW };
+        weft_array_t *a;
+
+        ledger = common_make(sizeof *ledger);
+        CHECK(weft_array_create(arena, "resized", &o, &a) == 0);
+        soak_begin(&soak);
+        for (uint64_t until = soak_until(3); weft_now() < until;)
+                soak_step(&soak);
+        soak_end(&soak);
+        (void)recover_count(arena);
+        CHECK(weft_array_refresh(a) >= 0);
+        for (uint64_t i = 0; i < STAYS; i++) {
+                uint64_t v = load(a, i);
+                CHECK(v >= ledger->added[i]);
+                CHECK(v <= ledger->begun[i]);
+        }
+        CHECK(ledger->resized > 10);
+        printf("resized %llu times, noticed %llu times, %u kills, %u stops\n",
+               (unsigned long long)ledger->resized, (unsigned long long)ledger->stale,
+               soak.kills, soak.stops);
+        CHECK(weft_array_resize(a, STAYS, WEFT_NEVER) == 0);
+        check_whole(arena);
+        CHECK(weft_object_remove(arena, "resized") == 0);
+        weft_array_close(a);
+        munmap(ledger, sizeof *ledger);
+}
+
 int main(void)
 {
         struct weft_arena_options options = { .max_bytes = 16 << 20 };
@@ -166,6 +265,7 @@ int main(void)
                 CHECK(child_end(pid[i]) == 0);
         check_sums(words, halves, (uint64_t)WORKERS * ROUNDS);
         kills();
+        resizes();
 
         /* Threads on one mapping: ThreadSanitizer is blind between two. */
         for (int i = 0; i < WORKERS; i++)

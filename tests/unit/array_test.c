@@ -478,40 +478,51 @@ static void read_only_reads_and_changes_nothing(void **state)
 
 /* ---- hostile bytes ------------------------------------------------------- */
 
+static struct weft_array_block_shared *block_of(weft_array_t *a)
+{
+        return (struct weft_array_block_shared *)(uintptr_t)weft_load_rlx(&a->data) - 1;
+}
+
 static void a_corrupt_header_is_told(void **state)
 {
         weft_array_t *a = make("a", 100, 8), *b;
-        struct weft_array_shared *sh = a->handle.sh, good = *sh;
+        struct weft_array_shared *sh = a->handle.sh;
+        struct weft_array_block_shared *block = block_of(a), good = *block;
+        const uint64_t ref = sh->now.raw[1], word = sh->now.raw[0];
         struct weft_object_info info;
         struct weft_census census;
-        struct weft_array_shared bad[8];
 
         (void)state;
-        for (size_t i = 0; i < 8; i++)
-                bad[i] = good;
-        bad[0].length = 0;
-        bad[1].length = UINT64_MAX;
-        bad[2].length = UINT64_C(1) << 61; /* times 8 is 0 */
-        bad[3].element_bytes = 0;
-        bad[4].element_bytes = UINT32_MAX;
-        bad[5].data = WEFT_REF_NONE;
-        bad[6].data.v = UINT64_MAX;
-        bad[7].data.v += UINT64_C(1) << 36; /* another life */
-        for (size_t i = 0; i < 8; i++) {
-                *sh = bad[i];
+        for (size_t i = 0; i < 11; i++) {
+                block->length = i == 0   ? 0
+                                : i == 1 ? UINT64_MAX
+                                : i == 2 ? UINT64_C(1) << 61 /* times 8 is 0 */
+                                : i == 3 ? 101 * 50
+                                         : good.length;
+                block->generation = i == 4 ? 0 : i == 5 ? UINT64_MAX : 1;
+                sh->element_bytes = i == 6 ? 0 : i == 7 ? UINT32_MAX : 8;
+                sh->now.raw[1] = i == 8    ? 0
+                                 : i == 9  ? UINT64_MAX
+                                 : i == 10 ? ref + (UINT64_C(1) << 36) /* another life */
+                                           : ref;
                 assert_int_equal(weft_array_open(arena, "a", &b), -EUCLEAN);
                 assert_null(b);
                 assert_int_equal(weft_arena_check(arena, &census), -EUCLEAN);
                 assert_int_equal(census.corrupt, 1);
                 assert_int_equal(weft_object_stat(arena, "a", &info), 0);
                 assert_string_equal(info.detail, "corrupt");
+                *block = good;
+                sh->element_bytes = 8;
+                sh->now.raw[1] = ref;
         }
-        *sh = good;
+        sh->now.raw[0] = 0;
+        assert_int_equal(weft_array_open(arena, "a", &b), -EUCLEAN);
+        sh->now.raw[0] = word;
         assert_int_equal(weft_array_open(arena, "a", &b), 0);
-        sh->length = 50; /* a handle believes what it read when it was opened */
+        block->length = 50; /* a handle believes what it read when it was opened */
         assert_int_equal(weft_array_length(b), 100);
         assert_int_equal(weft_array_store64(b, 99, 1), 0);
-        *sh = good;
+        *block = good;
         weft_array_close(b);
         drop(a, "a");
         assert_int_equal(object_bytes(), 0);
@@ -520,16 +531,17 @@ static void a_corrupt_header_is_told(void **state)
 static void a_data_block_of_somebody_else_is_corrupt(void **state)
 {
         weft_array_t *a = make("a", 100, 8), *b = make("b", 100, 8);
-        struct weft_array_shared *sh = a->handle.sh, good = *sh;
+        struct weft_array_shared *sh = a->handle.sh;
         const struct weft_array_shared *other = b->handle.sh;
+        uint64_t ref = sh->now.raw[1];
         struct weft_census census;
         uint64_t v;
 
         (void)state;
-        sh->data = other->data;
+        sh->now.raw[1] = other->now.raw[1];
         assert_int_equal(weft_arena_check(arena, &census), -EUCLEAN);
         assert_int_equal(census.corrupt, 1);
-        *sh = good;
+        sh->now.raw[1] = ref;
         drop(a, "a");
         assert_int_equal(weft_array_load64(b, 0, &v), 0);
         drop(b, "b");
