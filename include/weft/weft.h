@@ -20,6 +20,7 @@
 #include <weft/select.h>
 #include <weft/semaphore.h>
 #include <weft/signal.h>
+#include <weft/stack.h>
 #include <weft/topology.h>
 #include <weft/wait.h>
 
