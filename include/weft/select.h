@@ -29,10 +29,16 @@ extern "C" {
 #define WEFT_SELECT_MAX 127 /* cases in one call */
 
 enum weft_op {
-        WEFT_OP_NONE = 0,   /* never ready: a place kept free */
-        WEFT_OP_PUSH,       /* queue: the element at `from` */
-        WEFT_OP_POP,        /* queue: into `to` */
-        WEFT_OP_TAKE,       /* queue: in place, `to` is a struct weft_element */
+        WEFT_OP_NONE = 0, /* never ready: a place kept free */
+        /* queue, ring, broadcast, stack: the element at `from`; of a ring of records `n`
+         * bytes */
+        WEFT_OP_PUSH,
+        /* queue, ring, stack: into `to`; of records up to `n` bytes, then as many as it was;
+         * subscriber: its sequence into `n` */
+        WEFT_OP_POP,
+        /* in place: queue: `to` is a struct weft_element; ring: a struct weft_ring_item;
+         * pool: get, a struct weft_pool_object */
+        WEFT_OP_TAKE,
         WEFT_OP_ACQUIRE,    /* semaphore: `n` permits (0 is 1) */
         WEFT_OP_LOCK,       /* mutex */
         WEFT_OP_READ_LOCK,  /* rwlock */

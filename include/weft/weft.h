@@ -15,6 +15,7 @@
 #include <weft/mutex.h>
 #include <weft/object.h>
 #include <weft/once.h>
+#include <weft/pool.h>
 #include <weft/queue.h>
 #include <weft/rwlock.h>
 #include <weft/select.h>
