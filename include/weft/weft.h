@@ -7,6 +7,7 @@
 #include <weft/array.h>
 #include <weft/barrier.h>
 #include <weft/block.h>
+#include <weft/broadcast.h>
 #include <weft/condition.h>
 #include <weft/error.h>
 #include <weft/event.h>

@@ -1,0 +1,559 @@
+/* structures/broadcast_next.c -- subscribers: next, take, seek, subscribe. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "structures/broadcast_internal.h"
+
+/* What one call brings. */
+struct get {
+        struct weft_subscriber *s;
+        uint8_t *to;     /* elements; NULL: in place, */
+        const void **at; /* here */
+        size_t n, done;
+        uint64_t first; /* position */
+};
+
+/* ---- what is there ------------------------------------------------------------------------ */
+
+static uint64_t stamp_of(const struct weft_broadcast_view *v, uint64_t p)
+{
+        uint64_t stamp = weft_load_acq(weft_broadcast_stamp(v, p)); /* [P] */
+        return stamp & ~WEFT_BROADCAST_SEALED;
+}
+
+/* Has what was read of position p been p's? */
+static inline bool is_still(const struct weft_broadcast_view *v, uint64_t p)
+{
+        __atomic_signal_fence(
+                __ATOMIC_SEQ_CST); /* loads are not reordered, but compiled */
+        return stamp_of(v, p) == 2 * p + 1;
+}
+
+/* A copy that may be torn, and is thrown away then. ThreadSanitizer must not see it: who
+ * fills a loan meanwhile writes plainly. */
+#ifdef WEFT_TSAN
+__attribute__((no_sanitize("thread"), noinline)) static void
+copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+        const volatile uint8_t *f = from;
+        for (volatile uint8_t *t = to; bytes--;)
+                *t++ = *f++;
+}
+#else
+static void copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+        weft_copy_out(to, from, bytes);
+}
+#endif
+
+/* Where the element of position p lies, if p is still there; or NULL. */
+static void *element_at(struct weft_broadcast_view *v, uint64_t p)
+{
+        if (!v->boxes)
+                return weft_broadcast_cell(v, p) + v->lead;
+        return weft_broadcast_box(v, weft_load_rlx(weft_broadcast_what(v, p)));
+}
+
+/* 0, -ENOENT: it is gone, -EUCLEAN. */
+static inline int copy_out(struct weft_broadcast_view *v, uint64_t p, uint8_t *to)
+{
+        if (weft_broadcast_is_small(v)) {
+                uint64_t value = weft_load_rlx(weft_broadcast_what(v, p));
+                if (!is_still(v, p))
+                        return -ENOENT;
+                weft_broadcast_store(v, to, value);
+                return 0;
+        }
+        void *at = element_at(v, p);
+        if (at)
+                copy_torn(to, at, v->element_bytes);
+        if (!is_still(v, p))
+                return -ENOENT;
+        return at ? 0 : -EUCLEAN;
+}
+
+/* Position p is not there, nor gone. -EAGAIN; it is shut: -EPIPE if it will never come, 0
+ * if it has come meanwhile. */
+static int at_end(struct weft_subscriber *s, uint64_t p)
+{
+        struct weft_broadcast_view *v = &s->v;
+        if (WEFT_LIKELY(!weft_broadcast_is_shut(v)))
+                return -EAGAIN;
+        uint64_t t = weft_broadcast_hint(v);
+        int rc = 0;
+        if (v->one) {
+                (void)weft_fence_everybody();
+                rc = weft_broadcast_tail(v, &t);
+                if (!rc && stamp_of(v, t) == 2 * t &&
+                    weft_load_acq(&v->sh->producer)) /* [S] */
+                        return -EAGAIN;              /* under way */
+        } else if (s->seat) {
+                rc = weft_broadcast_seal(v);
+        } else {
+                rc = weft_broadcast_tail(v, &t);
+                if (!rc && !(weft_load_acq(weft_broadcast_stamp(v, t)) & /* [P] */
+                             WEFT_BROADCAST_SEALED))
+                        return -EAGAIN; /* who may write will seal it */
+        }
+        if (rc)
+                return rc;
+        return stamp_of(v, p) > 2 * p ? 0 : -EPIPE;
+}
+
+/* ---- going on ------------------------------------------------------------------------------ */
+
+static void lose(struct weft_subscriber *s, uint64_t from, uint64_t to)
+{
+        if (from < s->spared)
+                from = s->spared;
+        if (from >= to)
+                return;
+        uint64_t all = weft_load_rlx(&s->lost) + (to - from);
+        weft_store_rlx(&s->lost, all);
+        s->unseen += to - from;
+        if (s->seat)
+                weft_store_rlx(&s->seat->lost, all);
+}
+
+/* Position p is gone: where to go on. The oldest one may go at once, too: who has tried
+ * that leaves a margin. */
+static uint64_t skip(struct weft_subscriber *s, uint64_t p, uint32_t tries)
+{
+        struct weft_broadcast_view *v = &s->v;
+        uint64_t n = v->mask + 1, t = weft_broadcast_hint(v);
+        uint64_t known = (stamp_of(v, p) + 1) / 2; /* those before it were there */
+        if (known < WEFT_BROADCAST_POSITION_MAX && known > t)
+                t = known;
+        if (weft_broadcast_walk(v, &t, WEFT_BROADCAST_STRIDES))
+                t = known;   /* what it came upon is told by who gets there */
+        uint64_t to = t - n; /* t >= n */
+        if (tries > 2)
+                to += n / 8 < 1 ? 1 : n / 8;
+        if (to <= p)
+                to = p + 1;
+        lose(s, p, to);
+        weft_store_rlx(&s->pos, to);
+        return to;
+}
+
+static __attribute__((noinline)) void tell_publishers(struct weft_broadcast_shared *sh)
+{
+        weft_wait_signal(&sh->not_full, INT32_MAX);
+}
+
+/* Crash in next: what was read counts for nobody: its subscription goes, too. */
+static inline void advance(struct weft_subscriber *s, uint64_t p)
+{
+        weft_store_rlx(&s->pos, p + 1);
+        if (WEFT_UNLIKELY(!s->seat))
+                return;
+        weft_store_rel(&s->seat->cursor, p + 1); /* [N] LP of making room */
+        if (!s->v.blocks)
+                return;
+        if (WEFT_UNLIKELY(s->v.fences))
+                weft_fence_seq(); /* [N] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (WEFT_UNLIKELY(weft_wait_waiters(&s->v.sh->not_full)))
+                tell_publishers(s->v.sh);
+}
+
+/* Finds the next one that is there; counts those that are not there any more. */
+static int find_next(struct weft_subscriber *s, uint64_t *pos, uint32_t *tries)
+{
+        struct weft_broadcast_view *v = &s->v;
+        uint64_t p = weft_load_rlx(&s->pos);
+        for (;;) {
+                uint64_t stamp = stamp_of(v, p);
+                if (WEFT_LIKELY(stamp == 2 * p + 1)) {
+                        *pos = p;
+                        return 0;
+                }
+                if (stamp >= 2 * WEFT_BROADCAST_POSITION_MAX)
+                        return -EUCLEAN;
+                if (stamp > 2 * p + 1) {
+                        p = skip(s, p, (*tries)++);
+                        continue;
+                }
+                int rc = at_end(s, p);
+                if (rc)
+                        return rc;
+        }
+}
+
+static int get_one(struct get *g)
+{
+        struct weft_subscriber *s = g->s;
+        struct weft_broadcast_view *v = &s->v;
+        uint64_t p;
+        for (uint32_t tries = 0;; tries++) {
+                int rc = find_next(s, &p, &tries);
+                if (rc)
+                        return rc;
+                g->first = p;
+                if (!g->to) {
+                        *g->at = element_at(v, p);
+                        if (is_still(v, p))
+                                return *g->at ? 0 : -EUCLEAN;
+                        continue;
+                }
+                rc = copy_out(v, p, g->to); /* LP of next */
+                if (!rc)
+                        advance(s, p);
+                if (rc != -ENOENT)
+                        return rc;
+        }
+}
+
+/* The first as it comes, then what follows it. */
+static int attempt_get(void *context)
+{
+        struct get *g = context;
+        struct weft_broadcast_view *v = &g->s->v;
+        int rc = get_one(g);
+        if (rc)
+                return rc;
+        for (g->done = 1; g->done < g->n; g->done++) {
+                uint64_t p = g->first + g->done;
+                if (stamp_of(v, p) != 2 * p + 1 ||
+                    copy_out(v, p, g->to + g->done * v->element_bytes))
+                        break;
+                advance(g->s, p);
+        }
+        return 0;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/* Read-only: nobody can know that he waits. */
+static int look_on(struct get *g, uint64_t deadline)
+{
+        for (uint32_t round = 0;; round++) {
+                int rc = attempt_get(g);
+                if (rc != -EAGAIN || deadline == WEFT_NOW)
+                        return rc;
+                uint64_t now = weft_now(), then = now + WEFT_MSEC;
+                if (now >= deadline)
+                        return -ETIMEDOUT;
+                if (round < 64) {
+                        weft_pause();
+                        continue;
+                }
+                if (deadline < then)
+                        then = deadline;
+                struct timespec t = { (time_t)(then / WEFT_SEC),
+                                      (long)(then % WEFT_SEC) };
+                (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+        }
+}
+
+/* Is the subscription this thread's to use? */
+static int enter(struct weft_subscriber *s, struct weft_agent **agent)
+{
+        *agent = NULL;
+        if (!s->seat)
+                return 0;
+        int rc = weft_handle_enter(&s->handle, agent);
+        return rc ? rc : (*agent)->sig == s->sig ? 0 : -EPERM;
+}
+
+static int get(struct get *g, uint64_t *sequence, uint64_t *lost, uint64_t deadline)
+{
+        struct weft_subscriber *s = g->s;
+        struct weft_agent *agent;
+        int rc = enter(s, &agent);
+        if (rc)
+                return rc;
+        if (s->taken)
+                return -EBUSY;
+        if (!agent)
+                rc = look_on(g, deadline);
+        else
+                rc = attempt_get(g);
+        if (agent && rc == -EAGAIN && deadline != WEFT_NOW)
+                rc = weft_wait_for(agent, &s->v.sh->not_empty, &s->spin, attempt_get, g,
+                                   deadline);
+        else if (agent && rc == -EAGAIN)
+                weft_agent_polled(agent);
+        if (rc && rc != -EPIPE)
+                return rc;
+        if (lost)
+                *lost = s->unseen;
+        s->unseen = 0;
+        if (!rc && sequence)
+                *sequence = g->first - (s->v.mask + 1);
+        return rc;
+}
+
+/* ---- the calls --------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) int next_any(struct weft_subscriber *s, void *element,
+                                              uint64_t *sequence, uint64_t *lost,
+                                              uint64_t deadline)
+{
+        struct get g = { .s = s, .to = element, .n = 1 };
+        return s && element ? get(&g, sequence, lost, deadline) : -EINVAL;
+}
+
+/* The short way: an element of 8 bytes that is there. */
+int weft_broadcast_next(weft_subscriber_t *subscriber, void *element, uint64_t *sequence,
+                        uint64_t *lost, uint64_t deadline)
+{
+        struct weft_subscriber *s = subscriber;
+        if (WEFT_UNLIKELY(!s || !element) || WEFT_UNLIKELY(s->v.element_bytes != 8) ||
+            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)))
+                return next_any(s, element, sequence, lost, deadline);
+        uint64_t p = weft_load_rlx(&s->pos);
+        const weft_a64_t *cell =
+                (const weft_a64_t *)(const void *)(s->v.cells + (p & s->v.mask) * 16);
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1) || /* [P] */
+            WEFT_UNLIKELY(s->taken || s->unseen))
+                return next_any(s, element, sequence, lost, deadline);
+        uint64_t value = weft_load_acq(cell + 1);            /* [P] before the stamp */
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] LP of next */
+                return next_any(s, element, sequence, lost, deadline);
+        memcpy(element, &value, sizeof value);
+        if (sequence)
+                *sequence = p - (s->v.mask + 1);
+        if (lost)
+                *lost = 0;
+        advance(s, p);
+        return 0;
+}
+
+int64_t weft_broadcast_next_n(weft_subscriber_t *subscriber, void *elements, size_t n,
+                              uint64_t *sequence, uint64_t *lost, uint64_t deadline)
+{
+        struct get g = { .s = subscriber, .to = elements, .n = n };
+        if (!subscriber || (!elements && n) || n > INT32_MAX)
+                return -EINVAL;
+        int rc = n ? get(&g, sequence, lost, deadline) : 0;
+        return rc ? rc : (int64_t)g.done;
+}
+
+int weft_broadcast_take(weft_subscriber_t *subscriber, const void **at,
+                        uint64_t *sequence, uint64_t *lost, uint64_t deadline)
+{
+        struct get g = { .s = subscriber, .at = at };
+        if (!subscriber || !at)
+                return -EINVAL;
+        int rc = get(&g, sequence, lost, deadline);
+        if (!rc)
+                subscriber->taken = 1;
+        return rc;
+}
+
+int weft_broadcast_release(weft_subscriber_t *subscriber)
+{
+        struct weft_subscriber *s = subscriber;
+        struct weft_agent *agent;
+        int rc = s ? enter(s, &agent) : -EINVAL;
+        if (rc)
+                return rc;
+        if (!s->taken)
+                return -EINVAL;
+        s->taken = 0;
+        uint64_t p = weft_load_rlx(&s->pos);
+        bool still = is_still(&s->v, p);
+        if (!still)
+                lose(s, p, p + 1);
+        advance(s, p);
+        return still ? 0 : -ENOENT;
+}
+
+int weft_broadcast_try_next(struct weft_subscriber *s, void *element, uint64_t *sequence)
+{
+        return next_any(s, element, sequence, NULL, WEFT_NOW);
+}
+
+int weft_broadcast_look_for_next(struct weft_subscriber *s)
+{
+        uint64_t p = weft_load_rlx(&s->pos);
+        if (stamp_of(&s->v, p) > 2 * p)
+                return 0;
+        return at_end(s, p) == -EAGAIN ? -EAGAIN : 0;
+}
+
+/* ---- where to begin ---------------------------------------------------------------------------- */
+
+/* Where the tail is, and the oldest that is there; one may be half replaced for good. */
+static int survey(const struct weft_broadcast_view *v, uint64_t *t, uint64_t *oldest)
+{
+        int rc = weft_broadcast_tail(v, t);
+        if (rc)
+                return rc;
+        *oldest = weft_broadcast_oldest(v, *t);
+        if (*oldest < *t && stamp_of(v, *oldest) > 2 * *oldest + 1)
+                ++*oldest;
+        return 0;
+}
+
+/* The seat is ours: it shows what must not be overtaken. See LIMIT in broadcast_shared.h. */
+static int take_place(struct weft_subscriber *s, uint64_t *cursor, uint64_t *t)
+{
+        const struct weft_broadcast_view *v = &s->v;
+        uint64_t here = weft_broadcast_word(weft_broadcast_generation(s->word),
+                                            WEFT_BROADCAST_HERE, s->sig);
+        uint64_t oldest;
+        weft_store_rel(&s->seat->cursor, *cursor); /* [N] */
+        if (s->word != here) {
+                if (!weft_cas_acq_rel(&s->seat->word, &s->word, here)) /* [J] */
+                        return -EUCLEAN;
+                s->word = here;
+        }
+        if (!v->blocks)
+                return 0;
+        weft_broadcast_unsettle(v, false); /* LP of subscribe, seek */
+        if (v->one && !weft_fence_everybody())
+                return -ENOTSUP;
+        int rc = survey(v, t, &oldest);
+        if (rc)
+                return rc;
+        if (oldest > *cursor)
+                *cursor = oldest;
+        weft_store_rel(&s->seat->cursor, *cursor); /* [N] */
+        weft_wait_signal(&v->sh->not_full, INT32_MAX);
+        return 0;
+}
+
+static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
+                 uint64_t sequence)
+{
+        const struct weft_broadcast_view *v = &s->v;
+        uint64_t t = weft_broadcast_hint(v), oldest;
+        int rc = survey(v, &t, &oldest);
+        if (rc)
+                return rc;
+        uint64_t want = sequence + v->mask + 1;
+        if (from != WEFT_BROADCAST_SEQUENCE)
+                want = from == WEFT_BROADCAST_OLDEST ? oldest : t;
+        uint64_t cursor = want > oldest ? want : oldest;
+        if (s->seat)
+                rc = take_place(s, &cursor, &t);
+        if (rc)
+                return rc;
+        bool named = from == WEFT_BROADCAST_SEQUENCE;
+        s->spared = named || !s->seat || !v->blocks ? 0 : cursor + 1;
+        s->unseen = 0;
+        weft_store_rlx(&s->pos, named ? want : cursor);
+        return 0;
+}
+
+static bool is_place(enum weft_broadcast_from from, uint64_t sequence)
+{
+        return from == WEFT_BROADCAST_OLDEST || from == WEFT_BROADCAST_NEWEST ||
+               (from == WEFT_BROADCAST_SEQUENCE &&
+                sequence < WEFT_BROADCAST_POSITION_MAX / 2);
+}
+
+int weft_broadcast_seek(weft_subscriber_t *subscriber, enum weft_broadcast_from from,
+                        uint64_t sequence)
+{
+        struct weft_agent *agent;
+        if (!subscriber || !is_place(from, sequence))
+                return -EINVAL;
+        int rc = enter(subscriber, &agent);
+        if (rc)
+                return rc;
+        return subscriber->taken ? -EBUSY : place(subscriber, from, sequence);
+}
+
+int64_t weft_broadcast_lag(weft_subscriber_t *subscriber)
+{
+        if (!subscriber)
+                return -EINVAL;
+        uint64_t t = weft_broadcast_hint(&subscriber->v);
+        int rc = weft_broadcast_tail(&subscriber->v, &t);
+        uint64_t p = weft_load_rlx(&subscriber->pos);
+        return rc ? rc : t > p ? (int64_t)(t - p) : 0;
+}
+
+uint64_t weft_broadcast_lost(const weft_subscriber_t *subscriber)
+{
+        return subscriber ? weft_load_rlx(&subscriber->lost) : 0;
+}
+
+/* ---- coming and going ---------------------------------------------------------------------------- */
+
+static void count_seat(const struct weft_broadcast_view *v, uint32_t i)
+{
+        uint32_t n = weft_load_acq(&v->sh->seats_used); /* [J] */
+        while (n <= i)
+                if (weft_cas_acq_rel(&v->sh->seats_used, &n, i + 1)) /* [J] */
+                        return;
+}
+
+/* Crash in claim: a seat says whose it is; JOINING, it holds nobody up. */
+static bool claim(struct weft_subscriber *s)
+{
+        const struct weft_broadcast_view *v = &s->v;
+        for (uint32_t i = 0; i < v->subscribers; i++) {
+                uint64_t word = weft_load_acq(&v->seats[i].word); /* [J] */
+                if (weft_broadcast_state(word) != WEFT_BROADCAST_FREE)
+                        continue;
+                count_seat(v, i);
+                s->word = weft_broadcast_word(weft_broadcast_generation(word) + 1,
+                                              WEFT_BROADCAST_JOINING, s->sig);
+                if (!weft_cas_acq_rel(&v->seats[i].word, &word, s->word)) /* [J] LP */
+                        continue;
+                s->seat = &v->seats[i];
+                weft_store_rlx(&s->seat->lost, 0);
+                return true;
+        }
+        return false;
+}
+
+static int sit(struct weft_subscriber *s, struct weft_agent *agent)
+{
+        s->sig = agent->sig;
+        if (claim(s))
+                return 0;
+        (void)weft_agents_settle(agent->arena, NULL);
+        return claim(s) ? 0 : -EMFILE;
+}
+
+int weft_broadcast_subscribe(weft_broadcast_t *broadcast, enum weft_broadcast_from from,
+                             uint64_t sequence, weft_subscriber_t **subscriber)
+{
+        struct weft_agent *agent;
+        if (!broadcast || !subscriber || !is_place(from, sequence))
+                return -EINVAL;
+        *subscriber = NULL;
+        bool readonly = broadcast->handle.arena->readonly;
+        int rc = readonly ? 0 : weft_handle_enter(&broadcast->handle, &agent);
+        if (rc)
+                return rc;
+        int saved = errno;
+        struct weft_subscriber *s = calloc(1, sizeof *s);
+        errno = saved;
+        if (!s)
+                return -ENOMEM;
+        s->handle = broadcast->handle;
+        s->handle.kind = &weft_subscriber_kind;
+        s->handle.next = NULL;
+        s->serial = broadcast->serial;
+        s->pid = (uint64_t)getpid();
+        s->v = broadcast->v;
+        if (!readonly)
+                rc = sit(s, agent);
+        if (!rc)
+                rc = place(s, from, sequence);
+        if (rc)
+                weft_broadcast_unsubscribe(s);
+        else
+                *subscriber = s;
+        return rc;
+}
+
+/* Crash in unsubscribe: its seat is freed, or its recovery does it. */
+void weft_broadcast_unsubscribe(weft_subscriber_t *subscriber)
+{
+        struct weft_subscriber *s = subscriber;
+        if (!s)
+                return;
+        if (s->seat && s->pid == (uint64_t)getpid() &&
+            weft_broadcast_leave(s->seat, s->word))
+                weft_wait_signal(&s->v.sh->not_full, INT32_MAX);
+        free(s);
+}
