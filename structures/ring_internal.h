@@ -1,0 +1,216 @@
+/* structures/ring_internal.h -- a ring in this process, and its steps. */
+#ifndef WEFT_STRUCTURES_RING_INTERNAL_H
+#define WEFT_STRUCTURES_RING_INTERNAL_H
+
+#include <errno.h>
+
+#include <weft/ring.h>
+
+#include "runtime/waitable.h"
+#include "structures/ring_shared.h"
+#include "structures/stamp.h"
+
+#define WEFT_LIKELY(x) __builtin_expect(!!(x), 1)
+#define WEFT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+enum { WEFT_RING_TELLS = 8 }; /* `head` is told so often in one round of the ring */
+
+struct weft_ring {
+        struct weft_handle handle; /* first */
+        uint64_t serial;           /* the arena's; checked copies, like these: */
+        uint8_t *base;             /* of the units, or of the bytes */
+        uint64_t word_mask;        /* of positions, if elements are words */
+        weft_a64_t *keys;          /* by side: who may take the short way; ring_seat.c */
+        uint64_t step;             /* positions from one telling of `head` to the next */
+        uint64_t mask;             /* BYTES: of positions */
+        uint64_t area_bytes;
+        struct weft_units units; /* elements */
+        uint32_t element_bytes;
+        uint32_t flags;
+        bool words;  /* elements are, and others can order this process's threads */
+        bool fenced; /* nobody can order this process's threads: they do it themselves */
+        weft_a64_t
+                ordered[2]; /* by side that waits: the wait word for which it was done */
+        struct weft_spin spin[3]; /* by side; for a seat */
+};
+
+/* One call under way. */
+struct weft_ring_op {
+        struct weft_ring *ring;
+        struct weft_ring_shared *sh;
+        struct weft_agent *agent;
+        int (*go)(struct weft_ring_op *op); /* tries once */
+        const uint8_t *from;
+        uint8_t *to;
+        size_t n, done; /* elements; or n bytes */
+        struct weft_ring_item *item;
+        uint32_t side; /* ring_seat.c */
+};
+
+static inline struct weft_ring_shared *weft_ring_sh(const struct weft_ring *ring)
+{
+        return ring->handle.sh;
+}
+
+static inline bool weft_ring_has_records(const struct weft_ring *ring)
+{
+        return ring->flags & WEFT_RING_BYTES;
+}
+
+/* ---- sides: ring_seat.c -------------------------------------------------- */
+
+/* Enters, and takes the side if it is free. -EBUSY. */
+WEFT_CHECK int weft_ring_sit(struct weft_ring *ring, struct weft_ring_side_shared *side,
+                             struct weft_agent **agent);
+
+/* Makes room for keys that a fork wipes, for a ring of words. */
+void weft_ring_keys_make(struct weft_ring *ring);
+bool weft_ring_has_keys(const struct weft_ring *ring);
+void weft_ring_keys_drop(struct weft_ring *ring);
+
+/* An agent and its signature. While that stands in the seat he is there, and no other one
+ * is at his address: so this one comparison tells whether the caller holds the side. A fork
+ * forgets all keys: they lie in a page that the kernel wipes then, and 0 is nobody's. */
+static inline uint64_t weft_ring_key(const struct weft_agent *agent, uint64_t sig)
+{
+        return ~((uintptr_t)agent ^ sig << 32);
+}
+
+/* This thread's agent holds the side: it may take the short way. */
+static inline void weft_ring_note(struct weft_ring *ring, int side,
+                                  const struct weft_agent *agent)
+{
+        if (ring->words && weft_ring_has_keys(ring))
+                weft_store_rlx(&ring->keys[side], weft_ring_key(agent, agent->sig));
+}
+
+/* Every operation on a side begins with this. Who holds it has entered. */
+static inline int weft_ring_begin(struct weft_ring_op *op,
+                                  struct weft_ring_side_shared *side)
+{
+        op->sh = weft_ring_sh(op->ring);
+        if (WEFT_LIKELY(weft_me.serial == op->ring->serial && weft_alive->raw) &&
+            WEFT_LIKELY(weft_load_rlx(&side->seat) == weft_me.agent->sig)) {
+                op->agent = weft_me.agent;
+                return 0;
+        }
+        return weft_ring_sit(op->ring, side, &op->agent);
+}
+
+static inline int weft_ring_begin_push(struct weft_ring_op *op)
+{
+        return weft_ring_begin(op, &weft_ring_sh(op->ring)->push);
+}
+
+static inline int weft_ring_begin_pop(struct weft_ring_op *op)
+{
+        return weft_ring_begin(op, &weft_ring_sh(op->ring)->pop);
+}
+
+/* ---- after the LP, waiting, the end: ring_wait.c --------------------------- */
+
+/* Somebody sleeps there, for what has just been stored. */
+void weft_ring_wake(struct weft_wait_shared *wait);
+
+/* What was pushed from `was` to the tail `now` comes after a shutdown, or beside it: how
+ * far it counts. */
+uint64_t weft_ring_seal(struct weft_ring_shared *sh, uint64_t was, uint64_t now);
+
+/* After the stamps up to `now` are written: the position up to which they count. */
+static inline uint64_t weft_ring_pushed(struct weft_ring *ring,
+                                        struct weft_ring_shared *sh, uint64_t was,
+                                        uint64_t now)
+{
+        weft_store_rlx(&sh->push.pos, now);
+        if (WEFT_UNLIKELY(ring->fenced))
+                weft_fence_seq();                /* [W] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        if (WEFT_UNLIKELY(weft_wait_waiters(&sh->not_empty)))
+                weft_ring_wake(&sh->not_empty);
+        if (WEFT_LIKELY(!weft_load_acq(&sh->closing))) /* [C] */
+                return now;
+        return weft_ring_seal(sh, was, now);
+}
+
+/* LP of pop: passes what lies from `was` to `now`, which has been read. */
+static inline void weft_ring_popped(struct weft_ring *ring, struct weft_ring_shared *sh,
+                                    uint64_t was, uint64_t now)
+{
+        weft_store_rel(&sh->pop.pos, now); /* [O] LP of pop */
+        if ((was ^ now) >= ring->step)
+                weft_store_rel(&sh->head, now); /* [O] */
+        if (WEFT_UNLIKELY(ring->fenced))
+                weft_fence_seq();                /* [W] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        if (WEFT_UNLIKELY(weft_wait_waiters(&sh->not_full)))
+                weft_ring_wake(&sh->not_full);
+}
+
+/* op->go has said -EAGAIN: tries it again until the deadline. */
+WEFT_CHECK int weft_ring_push_until(struct weft_ring_op *op, uint64_t deadline);
+WEFT_CHECK int weft_ring_pop_until(struct weft_ring_op *op, uint64_t deadline);
+
+/* One who has been counted in, and may sleep next: orders the others, once for this count.
+ * False: nobody is counted in, so nothing needs be looked at again. For select. */
+WEFT_CHECK bool weft_ring_order(struct weft_wait_shared *wait, weft_a64_t *ordered);
+
+/* ---- elements: ring.c; records: ring_record.c -------------------------------- */
+
+/* Is there room at the tail `t`? Tells the limit, and keeps it. -EAGAIN, -EUCLEAN. */
+WEFT_CHECK int weft_ring_room(const struct weft_ring *ring, uint64_t t, uint64_t *limit);
+
+/* The same for a record of `bytes`. */
+WEFT_CHECK int weft_record_room(const struct weft_ring *ring, uint64_t t, uint64_t bytes);
+
+/* Is there an element at `h`? -EAGAIN, -EUCLEAN; -EPIPE: it is the end. */
+WEFT_CHECK int weft_ring_there(const struct weft_ring *ring, uint64_t h);
+
+/* The same for a record; how long it is. */
+WEFT_CHECK int weft_record_there(const struct weft_ring *ring, uint64_t h,
+                                 uint32_t *bytes);
+
+/* Where the stamps end, from `pos` on; anything if that is not sane. */
+uint64_t weft_ring_tail(const struct weft_ring *ring, uint64_t pos);
+uint64_t weft_record_tail(const struct weft_ring *ring, uint64_t pos);
+
+/* Closed at a seal: where that was. */
+static inline uint64_t weft_ring_open_pos(uint64_t pos)
+{
+        return pos & ~WEFT_RING_CLOSED;
+}
+
+static inline uint8_t *weft_element_at(const struct weft_ring *ring, uint64_t pos)
+{
+        const struct weft_units *u = &ring->units;
+        return weft_unit_at(u, ring->base, pos) + (pos & u->low) * u->bytes;
+}
+
+static inline struct weft_ring_record_shared *weft_record_at(const struct weft_ring *ring,
+                                                             uint64_t pos)
+{
+        return (void *)(ring->base +
+                        (pos & ring->mask & ~(uint64_t)(WEFT_RING_STEP - 1)));
+}
+
+/* How far a record of `bytes` goes. */
+static inline uint64_t weft_record_bytes(uint64_t bytes)
+{
+        return WEFT_RING_STEP +
+               (bytes + WEFT_RING_STEP - 1) / WEFT_RING_STEP * WEFT_RING_STEP;
+}
+
+/* The record in the place at the tail `t` is filled: its stamp. Where it ends. */
+static inline uint64_t weft_record_stamp(const struct weft_ring *ring, uint64_t t,
+                                         uint32_t bytes)
+{
+        struct weft_ring_record_shared *record = weft_record_at(ring, t);
+        uint64_t end = t + weft_record_bytes(bytes);
+        weft_store_rlx(&record->bytes, bytes);
+        weft_store_rlx(&weft_record_at(ring, end)->stamp, 0);
+        weft_store_rel(&record->stamp, t); /* [P] LP of push */
+        return end;
+}
+
+extern const struct weft_waitable weft_ring_waitable; /* ring_select.c */
+
+#endif

@@ -1,0 +1,520 @@
+/* tests/unit/ring_seat_test.c -- the two sides of a ring: who holds them, and who next. */
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+
+#include "tests/unit/ring_kit.h"
+
+static weft_ring_t *ring; /* inherited by children */
+
+static const struct weft_ring_options shapes[] = {
+        { 20, 8, 0 },
+        { 512, 0, WEFT_RING_BYTES },
+};
+enum { SHAPES = 2 };
+
+static void make_shape(int i)
+{
+        CHECK(weft_ring_create(arena, "r", &shapes[i], &ring) == 0);
+}
+
+/* ---- one at a time -------------------------------------------------------------- */
+
+static void find_it_taken(void *context)
+{
+        struct weft_ring_item item;
+        uint64_t x, has = *(uint64_t *)context;
+        weft_ring_t *r = open_in(arena, "r");
+        CHECK(give(r, 1, WEFT_NOW) == -EBUSY);
+        CHECK(give(r, 1, WEFT_NEVER) == -EBUSY);
+        CHECK(get(r, &x, WEFT_NEVER) == -EBUSY);
+        CHECK(weft_ring_loan(r, 8, &item, WEFT_NOW) == -EBUSY);
+        CHECK(weft_ring_take(r, &item, WEFT_NOW) == -EBUSY);
+        CHECK(weft_ring_peek(r, &x, 8) == -EBUSY);
+        for (enum weft_ring_side side = 0; side < 2; side++) {
+                CHECK(weft_ring_attach(r, side, WEFT_NOW) == -EBUSY);
+                CHECK(weft_ring_attach(r, side, weft_after(WEFT_MSEC)) == -ETIMEDOUT);
+                CHECK(weft_ring_detach(r, side) == -EPERM);
+        }
+        CHECK(info_of(r).length == has); /* who only looks may */
+        weft_ring_close(r);
+}
+
+static void a_side_is_held_by_one_who_lives(void **state)
+{
+        (void)state;
+        for (int i = 0; i < SHAPES; i++) {
+                make_shape(i);
+                assert_int_equal(info_of(ring).holder[0], WEFT_RING_FREE);
+                assert_int_equal(info_of(ring).process[0], 0);
+                assert_int_equal(weft_ring_detach(ring, 0), -EPERM);
+                must_give(ring, 5);
+                assert_int_equal(info_of(ring).holder[0], WEFT_RING_ALIVE);
+                assert_int_equal(info_of(ring).process[0], getpid());
+                assert_int_equal(info_of(ring).holder[1], WEFT_RING_FREE);
+                assert_int_equal(weft_ring_attach(ring, 1, WEFT_NOW), 0);
+                assert_int_equal(weft_ring_attach(ring, 1, WEFT_NEVER), 0);
+                uint64_t length = info_of(ring).length;
+                assert_int_equal(child_run(find_it_taken, &length), 0);
+                assert_int_equal(must_get(ring), 5);
+                drop(ring, "r");
+        }
+}
+
+static void give_one(void *context)
+{
+        must_give(ring, *(uint64_t *)context);
+}
+
+static void get_one(void *context)
+{
+        CHECK(must_get(ring) == *(uint64_t *)context);
+}
+
+/* A child of a fork is another agent. */
+static void sides_are_passed_on(void **state)
+{
+        (void)state;
+        for (int i = 0; i < SHAPES; i++) {
+                make_shape(i);
+                uint64_t in = 0, out = 0;
+                for (int round = 0; round < 10; round++) {
+                        must_give(ring, in++);
+                        assert_int_equal(weft_ring_detach(ring, 0), 0);
+                        assert_int_equal(weft_ring_detach(ring, 0), -EPERM);
+                        assert_int_equal(child_run(give_one, &in), 0);
+                        in++;
+                        must_give(ring, in++);
+                        assert_int_equal(must_get(ring), out++);
+                        assert_int_equal(weft_ring_detach(ring, 1), 0);
+                        assert_int_equal(child_run(get_one, &out), 0);
+                        out++;
+                        assert_int_equal(must_get(ring), out++);
+                }
+                assert_int_equal(info_of(ring).length, 0);
+                drop(ring, "r");
+        }
+}
+
+static void *give_in_thread(void *context)
+{
+        CHECK(give(ring, *(uint64_t *)context, WEFT_NOW) == 0);
+        return NULL;
+}
+
+static void *find_busy(void *context)
+{
+        CHECK(give(ring, *(uint64_t *)context, WEFT_NOW) == -EBUSY);
+        return NULL;
+}
+
+static void run_thread(void *(*body)(void *), void *context)
+{
+        pthread_t t;
+        CHECK(pthread_create(&t, NULL, body, context) == 0);
+        CHECK(pthread_join(t, NULL) == 0);
+}
+
+static void the_end_of_a_thread_gives_it_up(void **state)
+{
+        uint64_t x = 3;
+        (void)state;
+        make_shape(0);
+        run_thread(give_in_thread, &x);
+        run_thread(give_in_thread, &x);
+        must_give(ring, 4);
+        run_thread(find_busy, &x);
+        assert_int_equal(must_get(ring), 3);
+        assert_int_equal(must_get(ring), 3);
+        assert_int_equal(must_get(ring), 4);
+        drop(ring, "r");
+}
+
+static void the_last_close_gives_it_up(void **state)
+{
+        (void)state;
+        make_shape(0);
+        weft_ring_t *other = open_in(arena, "r");
+        must_give(ring, 1);
+        weft_ring_close(ring);
+        assert_int_equal(info_of(other).holder[0], WEFT_RING_ALIVE);
+        ring = other;
+        must_give(ring, 2);
+        weft_ring_t *none = make("other", 4, 8, 0);
+        weft_ring_close(none);
+        assert_int_equal(must_get(ring), 1);
+        weft_ring_close(ring);
+        ring = open_in(arena, "r");
+        assert_int_equal(info_of(ring).holder[0], WEFT_RING_FREE);
+        assert_int_equal(info_of(ring).holder[1], WEFT_RING_FREE);
+        uint64_t two = 2;
+        assert_int_equal(child_run(get_one, &two), 0);
+        drop(ring, "r");
+}
+
+/* Two threads by one handle, in turns: neither is taken for the other. */
+static void *give_and_keep(void *context)
+{
+        const struct gate *gates = context;
+        gate_pass(&gates[0]);
+        for (uint64_t i = 0; i < 8; i++)
+                CHECK(give(ring, i, WEFT_NOW) == 0);
+        gate_open(&gates[1], 1);
+        gate_pass(&gates[0]);
+        return NULL;
+}
+
+static void threads_are_told_apart(void **state)
+{
+        struct gate gates[2] = { gate_make(), gate_make() };
+        pthread_t t;
+        uint64_t x;
+        (void)state;
+        make_shape(0);
+        CHECK(pthread_create(&t, NULL, give_and_keep, gates) == 0);
+        for (uint64_t i = 0; i < 8; i++) {
+                must_give(ring, i);
+                assert_int_equal(must_get(ring), i);
+        }
+        assert_int_equal(weft_ring_detach(ring, 0), 0);
+        gate_open(&gates[0], 1);
+        gate_pass(&gates[1]);
+        for (int i = 0; i < 8; i++)
+                assert_int_equal(weft_ring_push(ring, &x, WEFT_NOW), -EBUSY);
+        assert_int_equal(info_of(ring).length, 8);
+        gate_open(&gates[0], 1);
+        CHECK(pthread_join(t, NULL) == 0);
+        must_give(ring, 8);
+        for (uint64_t i = 0; i <= 8; i++)
+                assert_int_equal(must_get(ring), i);
+        gate_drop(&gates[0]);
+        gate_drop(&gates[1]);
+        drop(ring, "r");
+}
+
+/* A fork that libc knows nothing of: the child is somebody else all the same. */
+static void a_bare_fork_is_somebody_else(void **state)
+{
+        uint64_t x = 5;
+        (void)state;
+        make_shape(0);
+        must_give(ring, 1);
+        must_give(ring, 2);
+        assert_int_equal(must_get(ring), 1);
+        pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        CHECK(pid >= 0);
+        if (!pid)
+                _exit(weft_ring_push(ring, &x, WEFT_NOW) == -EBUSY &&
+                                      weft_ring_pop(ring, &x, WEFT_NOW) == -EBUSY
+                              ? 0
+                              : 1);
+        assert_int_equal(child_end(pid), 0);
+        assert_int_equal(must_get(ring), 2);
+        assert_int_equal(info_of(ring).length, 0);
+        drop(ring, "r");
+}
+
+/* ---- the dead ----------------------------------------------------------------------- */
+
+struct errand {
+        struct gate told;
+        uint64_t n;
+};
+
+static void give_and_wait(void *context)
+{
+        struct errand *e = context;
+        struct weft_ring_item item;
+        weft_ring_t *r = open_in(arena, "r");
+        for (uint64_t i = 0; i < e->n; i++)
+                must_give(r, i);
+        CHECK(weft_ring_loan(r, 8, &item, WEFT_NOW) == 0);
+        memset(item.at, 0xee, 8);
+        gate_open(&e->told, 1);
+        pause();
+}
+
+static void get_and_wait(void *context)
+{
+        struct errand *e = context;
+        struct weft_ring_item item;
+        weft_ring_t *r = open_in(arena, "r");
+        for (uint64_t i = 0; i < e->n; i++)
+                CHECK(must_get(r) == i);
+        CHECK(weft_ring_take(r, &item, WEFT_NOW) == 0);
+        gate_open(&e->told, 1);
+        pause();
+}
+
+static void the_dead_are_replaced_where_they_stopped(void **state)
+{
+        (void)state;
+        for (int i = 0; i < SHAPES; i++)
+                for (uint64_t n = 0; n < 12; n++) {
+                        struct errand e = { gate_make(), n };
+                        make_shape(i);
+                        pid_t pid = child_start(give_and_wait, &e);
+                        gate_pass(&e.told);
+                        assert_int_equal(give(ring, 99, WEFT_NOW), -EBUSY);
+                        CHECK(kill(pid, SIGSTOP) == 0);
+                        assert_int_equal(give(ring, 99, WEFT_NOW), -EBUSY);
+                        assert_int_equal(weft_ring_attach(ring, 0, weft_after(WEFT_MSEC)),
+                                         -ETIMEDOUT);
+                        assert_int_equal(child_kill(pid), -SIGKILL);
+                        assert_int_equal(info_of(ring).holder[0], WEFT_RING_DEAD);
+                        must_give(ring, n);
+                        must_give(ring, n + 1);
+                        pid = child_start(get_and_wait, &e);
+                        gate_pass(&e.told);
+                        uint64_t x;
+                        assert_int_equal(get(ring, &x, WEFT_NOW), -EBUSY);
+                        assert_int_equal(child_kill(pid), -SIGKILL);
+                        assert_int_equal(info_of(ring).holder[1], WEFT_RING_DEAD);
+                        assert_int_equal(must_get(ring), n);
+                        assert_int_equal(must_get(ring), n + 1);
+                        assert_int_equal(get(ring, &x, WEFT_NOW), -EAGAIN);
+                        gate_drop(&e.told);
+                        drop(ring, "r");
+                }
+}
+
+static void wait_for_more(void *context)
+{
+        uint64_t x;
+        (void)context;
+        (void)!get(open_in(arena, "r"), &x, WEFT_NEVER);
+}
+
+static void the_dead_do_not_wait(void **state)
+{
+        (void)state;
+        for (int i = 0; i < SHAPES; i++) {
+                make_shape(i);
+                pid_t pid = child_start(wait_for_more, NULL);
+                while (!info_of(ring).waiting)
+                        usleep(100);
+                assert_int_equal(child_kill(pid), -SIGKILL);
+                assert_int_equal(recover_count(arena), 1);
+                assert_int_equal(info_of(ring).waiting, 0);
+                assert_int_equal(info_of(ring).holder[1], WEFT_RING_FREE);
+                drop(ring, "r");
+        }
+}
+
+static void stand_by(void *context)
+{
+        struct errand *e = context;
+        weft_ring_t *r = open_in(arena, "r");
+        CHECK(weft_ring_attach(r, 0, WEFT_NEVER) == 0);
+        must_give(r, e->n);
+        gate_open(&e->told, 1);
+}
+
+static void a_stand_by_waits_for_the_side(void **state)
+{
+        struct errand dead = { gate_make(), 3 }, next = { gate_make(), 3 };
+        (void)state;
+        make_shape(0);
+        pid_t pid = child_start(give_and_wait, &dead);
+        gate_pass(&dead.told);
+        pid_t then = child_start(stand_by, &next);
+        while (!info_of(ring).waiting)
+                usleep(100);
+        assert_int_equal(child_kill(pid), -SIGKILL);
+        gate_pass(&next.told);
+        assert_int_equal(child_end(then), 0);
+        for (uint64_t i = 0; i <= 3; i++)
+                assert_int_equal(must_get(ring), i);
+        must_give(ring, 4);
+        then = child_start(stand_by, &next); /* and for one who lives to give it up */
+        while (!info_of(ring).waiting)
+                usleep(100);
+        assert_int_equal(weft_ring_detach(ring, 0), 0);
+        assert_int_equal(child_end(then), 0);
+        assert_int_equal(must_get(ring), 4);
+        assert_int_equal(must_get(ring), 3);
+        gate_drop(&dead.told);
+        gate_drop(&next.told);
+        drop(ring, "r");
+}
+
+/* Killed between its stamp and its next store: what is stamped has been pushed. */
+static void what_is_stamped_is_not_forgotten(void **state)
+{
+        (void)state;
+        for (int i = 0; i < SHAPES; i++)
+                for (uint64_t lag = 1; lag < 10; lag++) {
+                        make_shape(i);
+                        struct weft_ring_shared *sh = weft_ring_sh(ring);
+                        must_give(ring, 0);
+                        uint64_t pos = weft_load_rlx(&sh->push.pos);
+                        for (uint64_t k = 1; k <= lag; k++)
+                                must_give(ring, k);
+                        weft_store_rlx(&sh->push.pos, pos);
+                        assert_int_equal(weft_ring_detach(ring, 0), 0);
+                        struct weft_ring_info info = info_of(ring);
+                        assert_int_equal(info.length,
+                                         (lag + 1) * (shapes[i].flags ? 32 : 1));
+                        must_give(ring, lag + 1);
+                        for (uint64_t k = 0; k <= lag + 1; k++)
+                                assert_int_equal(must_get(ring), k);
+                        drop(ring, "r");
+                }
+}
+
+/* A signature that is nobody's stands in nobody's way; one of the living does. */
+static void a_side_of_nobody_is_taken(void **state)
+{
+        (void)state;
+        make_shape(0);
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        weft_store_rlx(&sh->push.seat, 0x12345678);
+        weft_store_rlx(&sh->pop.seat, UINT64_MAX);
+        assert_int_equal(info_of(ring).holder[0], WEFT_RING_DEAD);
+        must_give(ring, 1);
+        assert_int_equal(must_get(ring), 1);
+        drop(ring, "r");
+}
+
+/* ---- hostile bytes ---------------------------------------------------------------------- */
+
+static void try_everything(weft_ring_t *r)
+{
+        struct weft_ring_info info;
+        struct weft_ring_item item;
+        uint64_t e[64] = { 0 };
+        (void)!weft_ring_info(r, &info);
+        for (int i = 0; i < 3; i++) {
+                (void)!weft_ring_push(r, e, WEFT_NOW);
+                (void)!weft_ring_push_n(r, e, 20, WEFT_NOW);
+                (void)!weft_ring_push_record(r, e, 40, WEFT_NOW);
+                if (weft_ring_loan(r, 8, &item, WEFT_NOW) == 0) {
+                        memset(item.at, 0, 8);
+                        (void)!weft_ring_commit(r, &item, 8);
+                }
+                (void)!weft_ring_peek(r, e, sizeof e);
+                (void)!weft_ring_pop(r, e, WEFT_NOW);
+                (void)!weft_ring_pop_n(r, e, 20, WEFT_NOW);
+                (void)!weft_ring_pop_record(r, e, sizeof e, WEFT_NOW);
+                if (weft_ring_take(r, &item, WEFT_NOW) == 0) {
+                        memcpy(e, item.at, item.bytes < 8 ? item.bytes : 8);
+                        (void)!weft_ring_release(r, &item);
+                }
+                (void)!weft_ring_detach(r, 0);
+                (void)!weft_ring_detach(r, 1);
+        }
+}
+
+static void hostile_words_do_no_harm(void **state)
+{
+        static const uint64_t values[] = { 0,          1,          7,
+                                           8,          15,         16,
+                                           255,        513,        UINT32_MAX,
+                                           1ull << 59, 1ull << 60, 1ull << 63,
+                                           UINT64_MAX, 1ull << 62, (1ull << 63) + 512 };
+        (void)state;
+        for (int i = 0; i < SHAPES; i++) {
+                make_shape(i);
+                struct weft_ring_shared *sh = weft_ring_sh(ring);
+                weft_a64_t *words[] = { &sh->push.pos, &sh->push.limit, &sh->pop.pos,
+                                        &sh->head,     &sh->push.seat,  &sh->seal };
+                for (size_t w = 0; w < sizeof words / sizeof *words; w++)
+                        for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+                                must_give(ring, 1);
+                                weft_store_rlx(words[w], values[v]);
+                                try_everything(ring);
+                                struct weft_object_info info;
+                                CHECK(weft_object_stat(arena, "r", &info) == 0);
+                                CHECK(weft_object_remove(arena, "r") == 0);
+                                weft_ring_close(ring);
+                                make_shape(i);
+                                sh = weft_ring_sh(ring);
+                                weft_a64_t *fresh[] = { &sh->push.pos,  &sh->push.limit,
+                                                        &sh->pop.pos,   &sh->head,
+                                                        &sh->push.seat, &sh->seal };
+                                memcpy(words, fresh, sizeof fresh);
+                        }
+                drop(ring, "r");
+        }
+}
+
+static void hostile_places_are_unclean(void **state)
+{
+        uint64_t x;
+        (void)state;
+        make_shape(0);
+        must_give(ring, 1);
+        weft_a64_t *stamp = (weft_a64_t *)(void *)(ring->base + 56);
+        for (int i = 0; i < 3; i++) {
+                static const uint64_t bad[] = { 12345678, UINT64_MAX, 40 };
+                weft_store_rlx(stamp, bad[i]);
+                assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), -EUCLEAN);
+                assert_int_equal(weft_ring_pop(ring, &x, WEFT_NEVER), -EUCLEAN);
+                assert_int_equal(weft_ring_pop_n(ring, &x, 1, WEFT_NOW), -EUCLEAN);
+                assert_int_equal(weft_ring_peek(ring, &x, 8), -EUCLEAN);
+        }
+        weft_store_rlx(stamp, weft_load_rlx(&weft_ring_sh(ring)->pop.pos) + 1);
+        assert_int_equal(must_get(ring), 1);
+        drop(ring, "r");
+
+        make_shape(1);
+        must_give(ring, 1);
+        struct weft_ring_record_shared *record = (void *)ring->base;
+        weft_store_rlx(&record->bytes, 257);
+        assert_int_equal(weft_ring_pop_record(ring, &x, 8, WEFT_NOW), -EUCLEAN);
+        assert_int_equal(weft_ring_peek(ring, &x, 8), -EUCLEAN);
+        weft_store_rlx(&record->bytes, 8);
+        weft_store_rlx(&record->stamp, 513);
+        assert_int_equal(weft_ring_pop_record(ring, &x, 8, WEFT_NEVER), -EUCLEAN);
+        weft_store_rlx(&record->stamp, 512);
+        assert_int_equal(must_get(ring), 1);
+        drop(ring, "r");
+}
+
+static void a_hostile_header_is_not_opened(void **state)
+{
+        weft_ring_t *r;
+        (void)state;
+        for (int i = 0; i < SHAPES; i++) {
+                make_shape(i);
+                struct weft_ring_shared *sh = weft_ring_sh(ring), was = *sh;
+                sh->room = 24;
+                assert_int_equal(weft_ring_open(arena, "r", &r), -EUCLEAN);
+                sh->room = UINT64_C(1) << 40;
+                assert_int_equal(weft_ring_open(arena, "r", &r), -EUCLEAN);
+                sh->room = was.room * 2;
+                assert_int_equal(weft_ring_open(arena, "r", &r), -EUCLEAN);
+                sh->room = was.room;
+                sh->element_bytes = UINT32_MAX;
+                assert_int_equal(weft_ring_open(arena, "r", &r), -EUCLEAN);
+                sh->element_bytes = was.element_bytes;
+                sh->flags = 8;
+                assert_int_equal(weft_ring_open(arena, "r", &r), -EUCLEAN);
+                sh->flags = was.flags;
+                sh->area.v ^= 1;
+                assert_int_equal(weft_ring_open(arena, "r", &r), -EUCLEAN);
+                sh->area = was.area;
+                drop(ring, "r");
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(a_side_is_held_by_one_who_lives),
+                TEST(sides_are_passed_on),
+                TEST(the_end_of_a_thread_gives_it_up),
+                TEST(the_last_close_gives_it_up),
+                TEST(threads_are_told_apart),
+                TEST(a_bare_fork_is_somebody_else),
+                TEST(the_dead_are_replaced_where_they_stopped),
+                TEST(the_dead_do_not_wait),
+                TEST(a_stand_by_waits_for_the_side),
+                TEST(what_is_stamped_is_not_forgotten),
+                TEST(a_side_of_nobody_is_taken),
+                TEST(hostile_words_do_no_harm),
+                TEST(hostile_places_are_unclean),
+                TEST(a_hostile_header_is_not_opened),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
