@@ -25,6 +25,8 @@ weft_module(structures stack WITHOUT bench)
 weft_module(structures pool WITHOUT bench)
 weft_module(structures broadcast WITHOUT bench)
 weft_module(structures ring WITHOUT bench)
+weft_module(structures map WITHOUT bench)
+weft_module(structures set WITHOUT shared bench)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
 weft_test(unit runtime error)

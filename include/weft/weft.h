@@ -13,6 +13,7 @@
 #include <weft/event.h>
 #include <weft/fd.h>
 #include <weft/latch.h>
+#include <weft/map.h>
 #include <weft/mutex.h>
 #include <weft/object.h>
 #include <weft/once.h>
@@ -22,6 +23,7 @@
 #include <weft/rwlock.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
+#include <weft/set.h>
 #include <weft/signal.h>
 #include <weft/stack.h>
 #include <weft/topology.h>
