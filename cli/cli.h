@@ -91,6 +91,12 @@ int cmd_sem(int argc, char **argv);
 int cmd_event(int argc, char **argv);
 int cmd_latch(int argc, char **argv);
 int cmd_barrier(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
+int cmd_get(int argc, char **argv);
+int cmd_put(int argc, char **argv);
+int cmd_del(int argc, char **argv);
+int cmd_push(int argc, char **argv);
+int cmd_pop(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 /* The usage line of a command, as `weft help` prints it. */

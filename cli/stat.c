@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/stat.h"
+#include "cli/thing.h"
 
 /* One fact after the other: a line for people, a member for programs. */
 void stat_number(json_t *into, const char *key, uint64_t value, bool bytes)
@@ -80,41 +81,6 @@ static int stat_arena(weft_arena_t *arena, const char *name, json_t *into)
         return rc;
 }
 
-static int stat_queue(weft_arena_t *arena, const char *name, json_t *into)
-{
-        weft_queue_t *queue;
-        struct weft_queue_info info;
-        int rc = weft_queue_open(arena, name, &queue);
-        if (rc)
-                return rc;
-        rc = weft_queue_info(queue, &info);
-        weft_queue_close(queue);
-        if (rc)
-                return rc;
-        stat_number(into, "element_bytes", info.element_bytes, false);
-        stat_number(into, "capacity", info.capacity, false);
-        stat_number(into, "length", info.length, false);
-        stat_number(into, "leased", info.leased, false);
-        stat_number(into, "pushed", info.pushed, false);
-        stat_number(into, "popped", info.popped, false);
-        stat_number(into, "waiting", info.waiting, false);
-        stat_number(into, "shut", info.shut, false);
-        stat_words(into, "flags", info.flags & WEFT_QUEUE_LEASE ? "lease" : "");
-        return 0;
-}
-
-static int stat_array(weft_arena_t *arena, const char *name, json_t *into)
-{
-        weft_array_t *array;
-        int rc = weft_array_open(arena, name, &array);
-        if (rc)
-                return rc;
-        stat_number(into, "element_bytes", weft_array_element_bytes(array), false);
-        stat_number(into, "length", weft_array_length(array), false);
-        weft_array_close(array);
-        return 0;
-}
-
 static int stat_object(weft_arena_t *arena, const char *operand, const char *name,
                        json_t *into)
 {
@@ -131,10 +97,9 @@ static int stat_object(weft_arena_t *arena, const char *operand, const char *nam
         stat_number(into, "holders", info.holders, false);
         stat_number(into, "bytes", info.bytes, true);
         stat_words(into, "detail", info.detail);
-        if (!strcmp(info.kind, "queue"))
-                return stat_queue(arena, name, into);
-        if (!strcmp(info.kind, "array"))
-                return stat_array(arena, name, into);
+        const struct thing_kind *kind = thing_find(info.kind);
+        if (kind && kind->stat)
+                return kind->stat(arena, name, into);
         return stat_sync(arena, info.kind, name, into);
 }
 

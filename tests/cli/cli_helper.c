@@ -1,5 +1,6 @@
 /* Arenas for the tests of the command:
  *   cli_helper make NAME    a queue "jobs" with 3 elements, an array "table"; ends
+ *   cli_helper pool NAME    a pool "pool" of 2 objects in an arena that is there
  *   cli_helper hold NAME    the same, then waits until it is killed
  *   cli_helper drop NAME    joins it, takes a block and an element, and is killed
  *   cli_helper sync NAME    what the command cannot make itself: a mutex, a rwlock, both
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weft/pool.h>
 #include <weft/weft.h>
 
 static void must(int rc, const char *what)
@@ -38,6 +40,17 @@ static void make(const char *name)
                 must(weft_queue_push(queue, element, WEFT_NOW), "push");
         weft_array_close(array);
         weft_queue_close(queue);
+        weft_arena_close(arena);
+}
+
+static void make_pool(const char *name)
+{
+        struct weft_pool_options options = { .object_bytes = 64, .count = 2 };
+        weft_arena_t *arena;
+        weft_pool_t *pool;
+        must(weft_arena_open(name, WEFT_RDWR, &arena), name);
+        must(weft_pool_create(arena, "pool", &options, &pool), "pool");
+        weft_pool_close(pool);
         weft_arena_close(arena);
 }
 
@@ -118,6 +131,8 @@ int main(int argc, char **argv)
                 return 2;
         if (!strcmp(argv[1], "make"))
                 make(argv[2]);
+        else if (!strcmp(argv[1], "pool"))
+                make_pool(argv[2]);
         else if (!strcmp(argv[1], "hold"))
                 hold(argv[2]);
         else if (!strcmp(argv[1], "drop"))

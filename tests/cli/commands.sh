@@ -15,7 +15,7 @@ expect 0 -- help
 check 'help lists doctor' grep -q doctor "$out"
 check 'help hides run-worker' bash -c "! grep -q run-worker '$out'"
 expect 0 -- --help
-for command in run ls stat check rm clean doctor sem event latch barrier help; do
+for command in run ls stat cat get put del push pop check rm clean doctor sem event latch barrier help; do
         expect 0 -- help $command
         check "help $command" grep -q "usage: weft $command" "$out"
         [ $command = help ] || expect 0 -- $command --help
