@@ -44,6 +44,8 @@ static void must(int rc)
 
 LOOP(load_ours, must(weft_array_load64(set->array, i, &v)))
 LOOP(load_plain, v = atomic_load_explicit(&set->plain[i], memory_order_acquire))
+LOOP(store_ours, must(weft_array_store64(set->array, i, n)))
+LOOP(store_plain, atomic_store_explicit(&set->plain[i], n, memory_order_release))
 LOOP(add_ours, must(weft_array_add64(set->array, i, 1, &v)))
 LOOP(add_plain, v = atomic_fetch_add(&set->plain[i], 1))
 LOOP(one_ours, must(weft_array_add64(set->array, 0, 1, &v)))
@@ -83,6 +85,8 @@ static int sample(const struct bench_side *side, double *value)
 
 SIDE(load_weft, "weft", load_ours, 1);
 SIDE(load_c, "C11 atomic", load_plain, 1);
+SIDE(store_weft, "weft", store_ours, 1);
+SIDE(store_c, "C11 atomic", store_plain, 1);
 SIDE(add_weft, "weft", add_ours, 1);
 SIDE(add_c, "C11 atomic", add_plain, 1);
 SIDE(one_weft, "weft", one_ours, 2);
@@ -91,6 +95,8 @@ SIDE(one_c, "C11 atomic", one_plain, 2);
 static const struct bench_row rows[] = {
         { "array.load64", "8 B: load with acquire, one after the other", "ns", &load_weft,
           &load_c, BENCH_NO_GOAL, BENCH_LOWER, 0 },
+        { "array.store64", "8 B: store with release, one after the other", "ns",
+          &store_weft, &store_c, BENCH_NO_GOAL, BENCH_LOWER, 0 },
         { "array.add64", "8 B: atomic add, one after the other", "ns", &add_weft, &add_c,
           BENCH_NO_GOAL, BENCH_LOWER, 0 },
         { "array.add64.two", "8 B: two processes add to one element", "ns", &one_weft,

@@ -11,4 +11,11 @@ void peer_rte_drop(void *queue);
 unsigned peer_rte_push_bulk(void *queue, const uint64_t *x, unsigned n);
 unsigned peer_rte_pop_bulk(void *queue, uint64_t *x, unsigned n);
 
+/* The same, for one producer and one consumer; and as a flow: flow.h. */
+struct flow_queue;
+extern const struct flow_queue flow_rte_single;
+int peer_rte_make_single(void **queue);
+unsigned peer_rte_push_single(void *queue, const uint64_t *x, unsigned n);
+unsigned peer_rte_pop_single(void *queue, uint64_t *x, unsigned n);
+
 #endif
