@@ -159,7 +159,13 @@ static void use_array(weft_array_t *a)
                 sum += weft_array_load64(a, i, &v);
                 sum += weft_array_store64(a, i, v + 1);
                 sum += weft_array_cas64(a, i, &v, 7);
+                sum += weft_array_exchange64(a, i, v, NULL);
         }
+        sum += weft_array_fill(a, 3, 7, &v);
+        sum += weft_array_resize(a, 500, WEFT_NOW);
+        sum += weft_array_refresh(a);
+        sum += weft_array_load64(a, 499, &v);
+        sum += weft_array_resize(a, 9, WEFT_NOW);
         const uint64_t *span = weft_array_span(a, 0, weft_array_length(a));
         if (span)
                 sum += (int64_t)span[0];
