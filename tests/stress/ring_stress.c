@@ -226,6 +226,7 @@ static void produce_a_while(weft_ring_t *r)
         uint64_t i = elements(info_of(r).pushed);
         CHECK(i >= weft_load_acq(&notes->pushed));
         CHECK(i <= weft_load_acq(&notes->pushed) + 1); /* and what was not yet noted */
+        weft_store_rel(&notes->pushed, i); /* or else two in a row may not have */
         (void)weft_add_rlx(&notes->takeovers, 1);
         for (uint64_t n = 0; n < 50000 && !weft_load_rlx(&notes->enough); n++) {
                 int rc = push(r, i, weft_after(20 * WEFT_MSEC));
@@ -242,6 +243,7 @@ static void consume_a_while(weft_ring_t *r)
         uint64_t i = elements(info_of(r).popped);
         CHECK(i >= weft_load_acq(&notes->popped));
         CHECK(i <= weft_load_acq(&notes->popped) + 1);
+        weft_store_rel(&notes->popped, i);
         (void)weft_add_rlx(&notes->takeovers, 1);
         for (uint64_t n = 0; n < 50000 && !weft_load_rlx(&notes->enough); n++) {
                 int rc = pop(r, i, weft_after(20 * WEFT_MSEC));
