@@ -29,12 +29,6 @@ static uint64_t next_stamp(struct linear_log *log)
         return __atomic_add_fetch(&log->stamp, 1, __ATOMIC_SEQ_CST);
 }
 
-struct linear_event *linear_begin(struct linear_log *log, unsigned process,
-                                  enum linear_what what, uint64_t value)
-{
-        return linear_begin_with(log, process, what, value, 0);
-}
-
 struct linear_event *linear_begin_with(struct linear_log *log, unsigned process,
                                        unsigned what, uint64_t value, uint64_t extra)
 {
@@ -267,22 +261,12 @@ static void tell_queue(const struct linear_event *e, FILE *to)
                 (unsigned long long)e->value);
 }
 
-static const struct linear_model linear_queue = {
+const struct linear_model linear_queue = {
         .name = "queue",
         .bytes = sizeof(struct queue),
         .step = step_queue,
         .tell = tell_queue,
 };
-
-bool linear_is_queue(const struct linear_history *h)
-{
-        return linear_check(&linear_queue, h);
-}
-
-void linear_print(const struct linear_history *h, FILE *to)
-{
-        linear_print_as(&linear_queue, h, to);
-}
 
 /* ---- its own test -------------------------------------------------------- */
 

@@ -57,8 +57,6 @@ struct linear_log *linear_log_new(void);
 void linear_log_clear(struct linear_log *log);
 
 /* NULL when the process's part is full. */
-struct linear_event *linear_begin(struct linear_log *log, unsigned process,
-                                  enum linear_what what, uint64_t value);
 struct linear_event *linear_begin_with(struct linear_log *log, unsigned process,
                                        unsigned what, uint64_t value, uint64_t extra);
 void linear_end(struct linear_log *log, struct linear_event *event,
@@ -113,8 +111,7 @@ void linear_test(const struct linear_model *model, uint64_t capacity,
 
 /* ---- the queue: empty at the beginning ------------------------------------ */
 
-bool linear_is_queue(const struct linear_history *history);
-void linear_print(const struct linear_history *history, FILE *to);
+extern const struct linear_model linear_queue;
 void linear_selftest(void);
 
 #endif

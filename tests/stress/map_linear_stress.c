@@ -4,54 +4,27 @@
  * random instruction, stands there while the others run, and is killed or goes on. They
  * ask for a few keys; in between they make the table grow and shrink with others. */
 #define _GNU_SOURCE
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <weft/map.h>
 #include <weft/weft.h>
 
-#include "runtime/atomic.h"
 #include "tests/child.h"
-#include "tests/harness/job.h"
 #include "tests/harness/linear_map.h"
-#include "tests/harness/step.h"
+#include "tests/harness/linear_play.h"
 
 enum { WORKERS = 3, OPERATIONS = 10, LAST = WORKERS + 1, KEYS = 2 };
 enum { FILLERS = 160, VALUE_MOST = 200 };
-enum { ROUNDS = 3000, ARENA_ROUNDS = 50, DEFAULT_SECONDS = 8 };
 
-static struct linear_log *history_log;
-static weft_a32_t *gate; /* how many are ready */
-static uint64_t seed;
-static weft_arena_t *arena;
 static weft_map_t *map; /* of the round */
 static bool duel;       /* all want one key, which comes and goes */
+static bool reads;      /* the last one does nothing else */
 static bool eight;      /* with 8-byte keys and values; else each entry in a block */
-
-static uint64_t rnd(void) /* xorshift */
-{
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        return seed;
-}
 
 static unsigned below(unsigned n)
 {
-        return (unsigned)(rnd() % n);
-}
-
-static double seconds(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+        return (unsigned)(play_random() % n);
 }
 
 /* ---- operations, recorded ------------------------------------------------------- */
@@ -87,9 +60,7 @@ static uint64_t key_of(unsigned key)
 static struct linear_event *begin(unsigned process, unsigned what, unsigned key,
                                   uint64_t value, uint64_t extra)
 {
-        struct linear_event *e =
-                linear_begin_with(history_log, process, what, value, extra);
-        CHECK(e);
+        struct linear_event *e = play_begin(process, what, value, extra);
         e->key = (uint8_t)key; /* who is killed before this has not begun */
         return e;
 }
@@ -97,7 +68,7 @@ static struct linear_event *begin(unsigned process, unsigned what, unsigned key,
 static void end(struct linear_event *e, bool done, uint64_t value, uint64_t result)
 {
         e->result = result;
-        linear_end(history_log, e, done ? LINEAR_DONE : LINEAR_REFUSED, value);
+        linear_end(play_log, e, done ? LINEAR_DONE : LINEAR_REFUSED, value);
 }
 
 static uint64_t versions[KEYS]; /* that this process has seen last */
@@ -177,7 +148,7 @@ static void add(unsigned process, uint64_t v)
 static void fill(unsigned n)
 {
         while (n--) {
-                uint64_t k = rnd() % FILLERS;
+                uint64_t k = play_random() % FILLERS;
                 struct value value = value_of(k);
                 CHECK(weft_map_put(map, &k, 8, value.words, value.bytes) == 0);
         }
@@ -186,7 +157,7 @@ static void fill(unsigned n)
 static void empty(unsigned n)
 {
         while (n--) {
-                uint64_t k = rnd() % FILLERS;
+                uint64_t k = play_random() % FILLERS;
                 int rc = weft_map_remove(map, &k, 8);
                 CHECK(rc == 0 || rc == -ENOENT);
         }
@@ -227,109 +198,64 @@ static void play_one(unsigned process, unsigned i)
                 add(process, UINT64_C(1000) << i);
                 break;
         case 11:
-                (rnd() % 2 ? fill : empty)(1 + below(24));
+                (play_random() % 2 ? fill : empty)(1 + below(24));
                 break;
         default:
                 get(process, key);
         }
 }
 
+/* Through a mapping of its own that cannot be written. */
+static void only_read(unsigned process)
+{
+        weft_arena_t *own = child_reopen(play_arena, WEFT_RDONLY);
+        CHECK(weft_map_open(own, "x", &map) == 0);
+        for (unsigned i = 0; i < OPERATIONS; i++)
+                get(process, below(KEYS));
+}
+
 static void operate(unsigned process)
 {
-        seed += process * UINT64_C(0x9e3779b97f4a7c15);
-        if (process && rnd() % 3 == 0)
+        if (reads && process == WORKERS) {
+                only_read(process);
+                return;
+        }
+        if (process && play_random() % 3 == 0)
                 fill(20 + below(60)); /* so that there is a table to move to */
         for (unsigned i = 0; i < OPERATIONS; i++)
                 play_one(process, i);
 }
 
-/* Through a mapping of its own that cannot be written. */
-static void only_read(unsigned process)
-{
-        weft_arena_t *own = child_reopen(arena, WEFT_RDONLY);
-        CHECK(weft_map_open(own, "m", &map) == 0);
-        for (unsigned i = 0; i < OPERATIONS; i++)
-                get(process, below(KEYS));
-}
-
-static _Noreturn void worker(unsigned process, bool reads)
-{
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        cpu_roam();
-        (void)weft_add_acq_rel(gate, 1);
-        for (int i = 0; weft_load_acq(gate) <= WORKERS && i < 100000; i++)
-                weft_pause();
-        if (reads)
-                only_read(process);
-        else
-                operate(process);
-        _exit(0);
-}
-
 /* ---- a round --------------------------------------------------------------------- */
 
-enum fate { UNTRACED, KILLED_FIRST, KILLED_LAST, RESUMED };
-
-static void join_first(struct crash *c)
+static void make(bool victim)
 {
-        (void)c;
-        CHECK(weft_agent_join(arena) == 0);
+        (void)victim;
+        eight = play_random() % 2;
+        duel = play_random() % 2;
+        reads = play_random() % 4 == 0;
+        struct weft_map_options options = { .key_bytes = eight ? 8 : 0,
+                                            .value_bytes = eight ? 8 : 0 };
+        memset(versions, 0, sizeof versions);
+        CHECK(weft_map_create(play_arena, "x", &options, &map) == 0);
+        fill(below(duel ? 40 : 100));
 }
 
-static void operate_as_0(struct crash *c)
+static uint64_t steps(void)
 {
-        (void)c;
-        operate(0);
+        return below(play_random() % 4 ? 1000 : 5000);
 }
 
-/* Returns whether an operation was cut short. */
-static bool play(enum fate fate, struct crash_told *told)
-{
-        pid_t pid[WORKERS];
-        struct tracee t = { 0 };
-        struct crash c = { .note = &told->note, .told = told };
-        enum tracee_state state = TRACEE_DIED;
-        bool reads = rnd() % 4 == 0;
-
-        gate->raw = 0;
-        if (fate != UNTRACED) {
-                state = tracee_start(&t, &c, rnd() % 4 ? join_first : NULL, operate_as_0);
-                CHECK(state == TRACEE_GOES);
-                state = tracee_step_to(&t, below(rnd() % 4 ? 1000 : 5000));
-                CHECK(state != TRACEE_DIED);
-        }
-        for (unsigned i = 0; i < WORKERS; i++) {
-                pid[i] = fork();
-                CHECK(pid[i] >= 0);
-                if (pid[i] == 0)
-                        worker(i + 1, reads && i == WORKERS - 1);
-        }
-        if (fate == KILLED_FIRST)
-                tracee_kill(&t);
-        (void)weft_add_acq_rel(gate, 1);
-        for (unsigned i = 0; i < WORKERS; i++) {
-                int status;
-                CHECK(waitpid(pid[i], &status, 0) == pid[i] && status == 0);
-        }
-        if (fate == RESUMED)
-                CHECK(state == TRACEE_ENDED || tracee_finish(&t) == TRACEE_ENDED);
-        tracee_kill(&t);
-        uint32_t n = history_log->of[0].n;
-        return n && !history_log->of[0].event[n - 1].to;
-}
-
-static void check_history(int round)
+static void check_histories(void)
 {
         for (unsigned key = 0; key < KEYS; key++) {
                 struct linear_history history;
-                CHECK(linear_history_of_key(history_log, key, &history));
+                char of[32];
+                CHECK(linear_history_of_key(play_log, key, &history));
                 history.flags = LINEAR_MAP_GROWS;
-                if (linear_check(&linear_map_key, &history))
-                        continue;
-                fprintf(stderr, "round %d, %s, key %u is not linearizable\n", round,
-                        eight ? "8/8" : "blocks", key);
-                linear_print_as(&linear_map_key, &history, stderr);
-                abort();
+                (void)snprintf(of, sizeof of, "%s, key %u", eight ? "8/8" : "blocks",
+                               key);
+                play_check(&linear_map_key, &history, of);
         }
 }
 
@@ -361,23 +287,11 @@ static void check_entries(void)
         CHECK(info.entries + 1 >= (uint64_t)found && info.entries <= (uint64_t)found + 1);
 }
 
-static int one_round(int round, struct crash_told *told)
+static void check(void)
 {
-        enum fate fate = told ? (enum fate)(rnd() % 4) : UNTRACED;
-        eight = rnd() % 2;
-        duel = rnd() % 2;
-        struct weft_map_options options = { .key_bytes = eight ? 8 : 0,
-                                            .value_bytes = eight ? 8 : 0 };
-        struct weft_recovery report;
-
-        linear_log_clear(history_log);
-        memset(versions, 0, sizeof versions);
-        CHECK(weft_map_create(arena, "m", &options, &map) == 0);
-        fill(below(duel ? 40 : 100));
-        int cut = play(fate, told);
-        if (rnd() % 2) { /* with the dead settled, or not yet */
-                CHECK(weft_arena_recover(arena, &report) == 0 && report.failed == 0);
-                linear_settled(history_log);
+        if (play_random() % 2) { /* with the dead settled, or not yet */
+                play_settle();
+                linear_settled(play_log);
         }
         for (unsigned key = 0; key < KEYS; key++) {
                 get(LAST, key);
@@ -386,52 +300,31 @@ static int one_round(int round, struct crash_told *told)
                 take_out(LAST, key);
                 get(LAST, key);
         }
-        check_history(round);
-        CHECK(weft_arena_recover(arena, &report) == 0 && report.failed == 0);
+        check_histories();
+        play_settle();
         check_entries();
-        CHECK(weft_object_remove(arena, "m") == 0);
-        weft_map_close(map);
-        return cut;
 }
 
-static void must_be_empty(void)
+static void close_map(void)
 {
-        struct weft_census census;
-        CHECK(weft_arena_recover(arena, NULL) == 0);
-        CHECK(weft_arena_check(arena, &census) == 0 && census.object_bytes == 0);
+        weft_map_close(map);
 }
 
 int main(void)
 {
-        const char *limit = getenv("WEFT_STRESS_SECONDS"), *given = getenv("WEFT_SEED");
-        struct weft_arena_options options = { .max_bytes = UINT64_C(8) << 20 };
-        int round = 0, cut = 0;
-        double until = seconds() + (limit ? strtod(limit, NULL) : DEFAULT_SECONDS);
-
+        static const struct linear_game game = {
+                .rounds = 3000,
+                .seconds = 8,
+                .arena_rounds = 50,
+                .arena_bytes = UINT64_C(8) << 20,
+                .workers = WORKERS,
+                .joins = true,
+                .make = make,
+                .steps = steps,
+                .operate = operate,
+                .check = check,
+                .close = close_map,
+        };
         linear_map_selftest();
-        seed = given ? strtoull(given, NULL, 0)
-                     : (uint64_t)getpid() << 20 ^ (uint64_t)time(NULL);
-        seed |= 1;
-        printf("WEFT_SEED=%llu\n", (unsigned long long)seed);
-        fflush(stdout);
-        history_log = linear_log_new();
-        cpu_stay();
-        struct crash_told *told = tracee_possible() ? common_make(sizeof *told) : NULL;
-        if (!told)
-                printf("ptrace() is not permitted here: nobody is killed\n");
-        gate = common_make(4096);
-        for (; (round < ROUNDS || limit) && seconds() < until; round++) {
-                if (round % ARENA_ROUNDS == 0) {
-                        weft_arena_close(arena);
-                        CHECK(weft_arena_create(NULL, &options, &arena) == 0);
-                }
-                cut += one_round(round, told);
-                if (round % ARENA_ROUNDS == ARENA_ROUNDS - 1)
-                        must_be_empty();
-        }
-        must_be_empty();
-        weft_arena_close(arena);
-        printf("%d histories are linearizable, %d of them with an operation cut short\n",
-               round, cut);
-        return 0;
+        return play_rounds(&game);
 }
