@@ -34,12 +34,13 @@
  * until the commit or the release does what push and pop do. Who dies with a loan has
  * pushed nothing; what he took and did not release is the next consumer's.
  *
- * WAITING. After its store each side looks whether somebody sleeps: a store, then a load,
- * with no fence in between, may pass each other. So who is going to sleep counts himself
- * in, orders all others (membarrier) and looks again: the other side has either seen him,
- * or its store is seen. Before that he sleeps for a moment, and most need not go on. Who finds that somebody sleeps makes a fence and looks once more
- * before he trusts the count or wakes. In a process where membarrier is forbidden each
- * store is followed by a fence; and where it fails, who sleeps looks by himself.
+ * WAITING. After its store each side looks whether somebody sleeps: a store, then a
+ * load, with no fence in between, may pass each other. So who is going to sleep counts
+ * himself in, orders all others (membarrier) and looks again: the other side has either
+ * seen him, or its store is seen. Before that he sleeps for a moment, and most need not
+ * go on. Who finds that somebody sleeps makes a fence and looks once more before he
+ * trusts the count or wakes. In a process where membarrier is forbidden each store is
+ * followed by a fence; and where it fails, who sleeps looks by himself.
  *
  * SHUTDOWN sets `closing`: pushes that begin later fail. One that was under way may have
  * found it 0 and be stopped before its LP: so after the LP it looks again, the same way,

@@ -95,8 +95,8 @@ WEFT_API WEFT_CHECK int weft_map_remove(weft_map_t *map, const void *key,
                                         uint32_t key_bytes);
 
 /* Replaces, or removes, the entry if `*version` is its version; 0 stands for "not there".
- * Else -EAGAIN. `*version` becomes what it is now (0: not there). To remove what is not there is
- * -ENOENT. */
+ * Else -EAGAIN. `*version` becomes what it is now (0: not there). To remove what is not
+ * there is -ENOENT. */
 WEFT_API WEFT_CHECK int weft_map_cas(weft_map_t *map, const void *key, uint32_t key_bytes,
                                      const void *value, uint64_t value_bytes,
                                      uint64_t *version);
