@@ -5,7 +5,7 @@
 
 #include "runtime/object.h"
 
-static struct weft_handle *new_handle(const struct weft_kind *kind)
+void *weft_handle_alloc(const struct weft_kind *kind)
 {
         /* Whole lines, for kinds that keep what threads write apart. */
         size_t bytes = (kind->handle_bytes + WEFT_LINE - 1) / WEFT_LINE * WEFT_LINE;
@@ -43,7 +43,7 @@ int weft_handle_create(weft_arena_t *arena, const char *name, struct weft_kind *
         memset(out, 0, sizeof handle);
         if (!arena)
                 return -EINVAL;
-        handle = new_handle(kind);
+        handle = weft_handle_alloc(kind);
         if (!handle)
                 return -ENOMEM;
         int rc = weft_object_create(arena, name, kind, options, init, or_open, handle);
@@ -63,7 +63,7 @@ int weft_handle_open(weft_arena_t *arena, const char *name, struct weft_kind *ki
         memset(out, 0, sizeof handle);
         if (!arena)
                 return -EINVAL;
-        handle = new_handle(kind);
+        handle = weft_handle_alloc(kind);
         if (!handle)
                 return -ENOMEM;
         return finish(handle, weft_object_open(arena, name, kind, handle), out);
@@ -71,8 +71,11 @@ int weft_handle_open(weft_arena_t *arena, const char *name, struct weft_kind *ki
 
 void weft_handle_close(void *handle)
 {
-        if (!handle)
+        struct weft_handle *h = handle;
+        if (!h)
                 return;
-        weft_object_close(handle);
-        free(handle);
+        if (h->kind->drop)
+                h->kind->drop(h);
+        weft_object_close(h);
+        free(h);
 }

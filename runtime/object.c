@@ -17,6 +17,14 @@ void weft_kind_register(struct weft_kind *kind)
         kinds = kind;
 }
 
+struct weft_kind *weft_kind_of(uint32_t id)
+{
+        struct weft_kind *k = kinds;
+        while (k && k->id != id)
+                k = k->next;
+        return k;
+}
+
 static struct weft_kind *kind_of(const struct weft_entry_shared *e)
 {
         uint32_t id, version;

@@ -6,6 +6,7 @@
 
 #include "runtime/agent.h"
 
+struct weft_draft;
 struct weft_handle;
 struct weft_waitable;
 
@@ -48,6 +49,12 @@ struct weft_kind {
         size_t handle_bytes;
         int (*view)(struct weft_handle *handle);
 
+        /* Before the handle is closed and freed: what `view` took of this process. */
+        void (*drop)(struct weft_handle *handle);
+
+        /* For who is a part of others (runtime/part.h): as given to weft_object_create(). */
+        int (*init)(struct weft_draft *draft);
+
         /* Is what was there already what `options` ask for? */
         bool (*fits)(const struct weft_handle *handle, const void *options);
 
@@ -59,6 +66,9 @@ struct weft_kind {
         struct weft_kind *next; /* the registry's */
 };
 void weft_kind_register(struct weft_kind *kind);
+
+/* The kind with this id, or NULL. */
+struct weft_kind *weft_kind_of(uint32_t id);
 
 /* An open object of this process: the first member of every module's handle. */
 struct weft_handle {
@@ -116,6 +126,9 @@ WEFT_CHECK int weft_handle_create(weft_arena_t *arena, const char *name,
                                   void *handle);
 WEFT_CHECK int weft_handle_open(weft_arena_t *arena, const char *name,
                                 struct weft_kind *kind, void *handle);
+
+/* Room for one, zeroed, to be freed; or NULL. */
+void *weft_handle_alloc(const struct weft_kind *kind);
 
 /* Closes and frees it; NULL is fine. Crash in close: the pins go when the agents are
  * settled. */

@@ -458,6 +458,7 @@ static struct weft_kind kind = {
         .version = WEFT_BROADCAST_FORMAT,
         .header_bytes = sizeof(struct weft_broadcast_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

@@ -431,6 +431,7 @@ static struct weft_kind kind = {
         .version = WEFT_MAP_FORMAT,
         .header_bytes = sizeof(struct weft_map_shared),
         .recover = weft_map_recover,
+        .init = init,
         .destroy = weft_map_destroy,
         .check = weft_map_check,
         .describe = weft_map_describe,

@@ -226,6 +226,7 @@ static struct weft_kind kind = {
         .version = WEFT_POOL_FORMAT,
         .header_bytes = sizeof(struct weft_pool_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

@@ -79,6 +79,12 @@ struct weft_queue_op {
         struct weft_element *element; /* commit, take */
 };
 
+/* What the directory asks for: queue_object.c. */
+int weft_queue_init(struct weft_draft *draft);
+int weft_queue_see(struct weft_handle *handle);
+void weft_queue_drop(struct weft_handle *handle);
+bool weft_queue_fits(const struct weft_handle *handle, const void *options);
+
 /* ---- hands and boxes ------------------------------------------------------ */
 
 static inline uint64_t weft_hand_word(uint32_t sig, enum weft_queue_state state,

@@ -291,6 +291,11 @@ struct weft_kind weft_queue_kind = {
         .destroy = destroy,
         .check = check,
         .describe = describe,
+        .handle_bytes = sizeof(struct weft_queue),
+        .view = weft_queue_see,
+        .drop = weft_queue_drop,
+        .fits = weft_queue_fits,
+        .init = weft_queue_init,
         .waitable = &weft_queue_waitable,
 };
 

@@ -99,7 +99,7 @@ static int init_boxes(struct weft_draft *draft, struct weft_queue_view *v)
 }
 
 /* Crash in create: it was never there. */
-static int init(struct weft_draft *draft)
+int weft_queue_init(struct weft_draft *draft)
 {
         const struct weft_queue_options *options = draft->options;
         struct weft_queue_shared *sh = draft->sh;
@@ -136,46 +136,31 @@ static size_t mine_bytes(void)
         return WEFT_AGENTS_MAX * sizeof(struct weft_queue_mine);
 }
 
-static struct weft_queue *new_handle(void)
+int weft_queue_see(struct weft_handle *handle)
 {
         static weft_a64_t serials;
-        struct weft_queue *q = aligned_alloc(WEFT_LINE, sizeof *q);
-        if (!q)
-                return NULL;
-        memset(q, 0, sizeof *q);
+        struct weft_queue *q = (void *)handle;
+        int saved = errno;
+        int rc = weft_queue_view(&q->v, handle->arena, handle->sh,
+                                 weft_handle_owner(handle));
+        if (rc)
+                return rc;
         void *mine = mmap(NULL, mine_bytes(), PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (mine == MAP_FAILED) {
-                free(q);
-                return NULL;
-        }
+        errno = saved;
+        if (mine == MAP_FAILED)
+                return -ENOMEM;
         q->mine = mine;
         q->serial = weft_add_rlx(&serials, 1) + 1;
-        return q;
-}
-
-static void free_handle(struct weft_queue *q)
-{
-        munmap(q->mine, mine_bytes());
-        free(q);
-}
-
-/* The handle has been filled, or `rc` is an error. */
-static int finish_open(struct weft_queue *q, int rc, weft_queue_t **queue)
-{
-        if (rc >= 0) {
-                rc = weft_queue_view(&q->v, q->handle.arena, q->handle.sh,
-                                     weft_handle_owner(&q->handle));
-                if (rc)
-                        weft_object_close(&q->handle);
-        }
-        if (rc < 0) {
-                free_handle(q);
-                return rc;
-        }
-        q->arena_serial = q->handle.arena->serial;
-        *queue = q;
+        q->arena_serial = handle->arena->serial;
         return 0;
+}
+
+bool weft_queue_fits(const struct weft_handle *handle, const void *options)
+{
+        const struct weft_queue_view *v = &((const struct weft_queue *)handle)->v;
+        const struct weft_queue_options *o = options;
+        return v->element_bytes == o->element_bytes && v->flags == o->flags;
 }
 
 static int create(weft_arena_t *arena, const char *name,
@@ -186,24 +171,8 @@ static int create(weft_arena_t *arena, const char *name,
             options->capacity > WEFT_QUEUE_CAPACITY_MAX ||
             !is_sane(2, options->element_bytes, options->flags))
                 return -EINVAL;
-        int saved = errno;
-        struct weft_queue *q = new_handle();
-        int rc = -ENOMEM;
-        if (q) {
-                rc = weft_object_create(arena, name, &weft_queue_kind, options, init,
-                                        or_open, &q->handle);
-                rc = finish_open(q, rc, &q);
-        }
-        errno = saved;
-        if (rc < 0)
-                return rc;
-        if (q->v.element_bytes != options->element_bytes ||
-            q->v.flags != options->flags) {
-                weft_queue_close(q);
-                return -EPROTO;
-        }
-        *queue = q;
-        return 0;
+        return weft_handle_create(arena, name, &weft_queue_kind, options, weft_queue_init,
+                                  or_open, queue);
 }
 
 int weft_queue_create(weft_arena_t *arena, const char *name,
@@ -223,15 +192,7 @@ int weft_queue_open(weft_arena_t *arena, const char *name, weft_queue_t **queue)
 {
         if (!arena || !name || !queue)
                 return -EINVAL;
-        int saved = errno;
-        struct weft_queue *q = new_handle();
-        int rc = -ENOMEM;
-        if (q) {
-                rc = weft_object_open(arena, name, &weft_queue_kind, &q->handle);
-                rc = finish_open(q, rc, queue);
-        }
-        errno = saved;
-        return rc;
+        return weft_handle_open(arena, name, &weft_queue_kind, queue);
 }
 
 /* The record that an agent shall use. After a fork the first one is the child's anew. */
@@ -280,26 +241,28 @@ static bool give_up(struct weft_queue *q, struct weft_agent *me,
 }
 
 /* Crash in close: what is left is given up by recovery. */
-void weft_queue_close(weft_queue_t *queue)
+void weft_queue_drop(struct weft_handle *handle)
 {
+        struct weft_queue *q = (void *)handle;
+        struct weft_queue_view *v = &q->v;
         struct weft_agent *agent;
         bool returned = false;
+        bool used = weft_load_rlx(&q->first.who) >> 32 == (uint64_t)getpid();
 
-        if (!queue)
-                return;
-        struct weft_queue_view *v = &queue->v;
-        uint64_t pid = (uint64_t)getpid();
-        bool used = weft_load_rlx(&queue->first.who) >> 32 == pid;
-        if (v->boxes && used && weft_handle_enter(&queue->handle, &agent) == 0) {
+        if (v->boxes && used && weft_handle_enter(handle, &agent) == 0) {
                 weft_registry_lock();
                 for (struct weft_agent *a = v->arena->agents; a; a = a->next)
-                        returned |= give_up(queue, agent, a);
+                        returned |= give_up(q, agent, a);
                 weft_registry_unlock();
         }
         if (returned)
                 weft_wait_signal(&v->sh->not_empty, INT32_MAX);
-        weft_object_close(&queue->handle);
-        free_handle(queue);
+        munmap(q->mine, mine_bytes());
+}
+
+void weft_queue_close(weft_queue_t *queue)
+{
+        weft_handle_close(queue);
 }
 
 weft_owner_t weft_queue_owner(const weft_queue_t *queue)

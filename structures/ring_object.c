@@ -348,6 +348,7 @@ static struct weft_kind kind = {
         .version = WEFT_RING_FORMAT,
         .header_bytes = sizeof(struct weft_ring_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

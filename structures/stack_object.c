@@ -312,6 +312,7 @@ static struct weft_kind kind = {
         .version = WEFT_STACK_FORMAT,
         .header_bytes = sizeof(struct weft_stack_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

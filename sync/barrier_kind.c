@@ -116,6 +116,7 @@ static struct weft_kind kind = {
         .version = WEFT_BARRIER_FORMAT,
         .header_bytes = sizeof(struct weft_barrier_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

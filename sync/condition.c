@@ -250,6 +250,7 @@ static struct weft_kind kind = {
         .version = WEFT_CONDITION_FORMAT,
         .header_bytes = sizeof(struct weft_condition_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

@@ -301,6 +301,7 @@ static struct weft_kind kind = {
         .version = WEFT_EVENT_FORMAT,
         .header_bytes = sizeof(struct weft_event_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

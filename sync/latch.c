@@ -368,6 +368,7 @@ static struct weft_kind kind = {
         .version = WEFT_LATCH_FORMAT,
         .header_bytes = sizeof(struct weft_latch_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

@@ -484,6 +484,7 @@ struct weft_kind weft_mutex_kind = {
         .version = WEFT_MUTEX_FORMAT,
         .header_bytes = sizeof(struct weft_mutex_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

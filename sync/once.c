@@ -289,6 +289,7 @@ static struct weft_kind kind = {
         .version = WEFT_ONCE_FORMAT,
         .header_bytes = sizeof(struct weft_once_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

@@ -555,6 +555,7 @@ static struct weft_kind kind = {
         .version = WEFT_RWLOCK_FORMAT,
         .header_bytes = sizeof(struct weft_rwlock_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

@@ -375,6 +375,7 @@ static struct weft_kind kind = {
         .version = WEFT_SEMAPHORE_FORMAT,
         .header_bytes = sizeof(struct weft_semaphore_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

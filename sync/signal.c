@@ -441,6 +441,7 @@ static struct weft_kind kind = {
         .version = WEFT_SIGNAL_FORMAT,
         .header_bytes = sizeof(struct weft_signal_shared),
         .recover = recover,
+        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,
