@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/block.h"
+#include "runtime/meet.h"
 #include "runtime/object.h"
 #include "runtime/wait.h"
 
@@ -119,7 +120,8 @@ static int settle(struct weft_agent *agent)
         /* All that is called here acts as him: who asks for this thread's agent must not
          * get, or even take, another seat. */
         struct weft_me was = weft_me;
-        weft_me = (struct weft_me){ agent->arena->serial, agent };
+        weft_me = (struct weft_me){ .serial = agent->arena->serial, .agent = agent };
+        weft_meet_forget(&agent->seat->meet);
         int rc = weft_objects_settle(agent);
         if (!rc)
                 weft_block_settle(agent);
@@ -132,16 +134,9 @@ static int settle(struct weft_agent *agent)
         return 0;
 }
 
-/* The first word of a mutex: 0, or the thread that holds it and, once the kernel has seen
- * that one die, bit 30. */
-static uint32_t life_word(const struct weft_seat_shared *seat)
-{
-        return weft_load_rlx((const weft_a32_t *)(const void *)seat->life);
-}
-
 static bool is_held_alive(uint32_t life)
 {
-        return life && !(life & 0x40000000u);
+        return life && !(life & WEFT_LIFE_DIED);
 }
 
 /* Gets hold of a life that its holder has let go, by death or otherwise. Looks first:
@@ -149,7 +144,7 @@ static bool is_held_alive(uint32_t life)
  * number, in another pid namespace, holds would have the kernel take that one for dead. */
 static bool seize(struct weft_seat_shared *seat)
 {
-        if (is_held_alive(life_word(seat)))
+        if (is_held_alive(weft_seat_life(seat)))
                 return false;
         int rc = pthread_mutex_trylock(life_of(seat));
         if (rc == EOWNERDEAD)
@@ -340,7 +335,7 @@ int weft_agent_find(weft_arena_t *arena, struct weft_agent **out)
                 if (rc)
                         return rc;
         }
-        weft_me = (struct weft_me){ arena->serial, agent };
+        weft_me = (struct weft_me){ .serial = arena->serial, .agent = agent };
         *out = agent;
         return 0;
 }
@@ -421,7 +416,7 @@ bool weft_seat_peek(const struct weft_seat_shared *seat, struct weft_agent_info 
         info->generation = generation_of(state);
         info->pid = weft_load_rlx(&seat->pid);
         info->tid = weft_load_rlx(&seat->tid);
-        info->dead = !is_held_alive(life_word(seat));
+        info->dead = !is_held_alive(weft_seat_life(seat));
         info->reserved = 0;
         return true;
 }

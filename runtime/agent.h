@@ -23,11 +23,19 @@ struct weft_agent {
         struct weft_agent *mine; /* of this thread in other arenas */
 };
 
+/* For a kind whose calls are short: which handle this thread came with last, by its number, and
+ * what it took to find out. The agent has touched its object. */
+struct weft_last {
+        uint64_t handle; /* 0: none */
+        uint64_t of[3];  /* the kind's */
+};
+
 /* Who this thread was last. Valid while the serial is the arena's; a fork clears
  * `alive` by MADV_WIPEONFORK, so that a child never speaks as its parent. */
 struct weft_me {
         uint64_t serial;
         struct weft_agent *agent;
+        struct weft_last last; /* of that agent: 0 whenever he becomes another one */
 };
 extern _Thread_local struct weft_me weft_me __attribute__((tls_model("initial-exec")));
 extern weft_a64_t *weft_alive; /* 1 in the process that set it, 0 in its children */
@@ -59,6 +67,25 @@ static inline void weft_read_end(struct weft_agent *agent)
         if (!(reading & WEFT_READING_DEPTH))
                 reading += WEFT_READING_DEPTH + 1;      /* one more that is over */
         weft_store_rel(&agent->seat->reading, reading); /* [R] */
+}
+
+/* The same for who calls nothing in between, and so knows at the end what stood there at the
+ * beginning: that, and where. */
+static inline __attribute__((always_inline)) uint64_t weft_read_open(weft_a64_t *reading)
+{
+        uint64_t was = weft_load_rlx(reading);
+        weft_store_rlx(reading, was + 1);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        return was;
+}
+
+static inline __attribute__((always_inline)) void weft_read_shut(weft_a64_t *reading,
+                                                                 uint64_t was)
+{
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (!(was & WEFT_READING_DEPTH))
+                was += WEFT_READING_DEPTH + 1;
+        weft_store_rel(reading, was); /* [R] */
 }
 
 /* A fence in every thread that runs in a process which has registered for it, as all do
@@ -107,6 +134,26 @@ bool weft_arena_retire(weft_arena_t *arena);
 
 /* In a child after fork(): forgets the parent's agents of every arena. Registry locked. */
 void weft_arenas_forget_agents(void);
+
+/* The first word of its mutex: 0, or the thread that holds it, and FUTEX_WAITERS; and, once
+ * the kernel has seen that one die, bit 30. */
+#define WEFT_LIFE_DIED UINT32_C(0x40000000)
+#define WEFT_LIFE_THREAD UINT32_C(0x3fffffff)
+
+static inline uint32_t weft_seat_life(const struct weft_seat_shared *seat)
+{
+        const void *life = seat->life;
+        return weft_load_rlx((const weft_a32_t *)life);
+}
+
+/* Does the thread that sat down there live, as one look tells? Its life may be in the hands
+ * of another, who settles it. */
+static inline bool weft_seat_alive(const struct weft_seat_shared *seat)
+{
+        uint32_t life = weft_seat_life(seat);
+        return !(life & WEFT_LIFE_DIED) &&
+               (life & WEFT_LIFE_THREAD) == weft_load_rlx(&seat->tid);
+}
 
 /* Is seat i taken, and by the dead, as far as one look tells? */
 bool weft_seat_peek(const struct weft_seat_shared *seat, struct weft_agent_info *info);

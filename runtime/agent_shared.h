@@ -20,7 +20,7 @@
 #ifndef WEFT_RUNTIME_AGENT_SHARED_H
 #define WEFT_RUNTIME_AGENT_SHARED_H
 
-#include "runtime/shared.h"
+#include "runtime/meet_shared.h"
 
 enum { WEFT_SEAT_FREE = 0, WEFT_SEAT_HELD = 1 };
 
@@ -30,7 +30,8 @@ struct weft_seat_shared {
         weft_a64_t reading; /* of pages that its holder does not own: see below */
         weft_a32_t pid;     /* for people */
         weft_a32_t tid;
-        uint64_t spare[7];
+        uint64_t spare;
+        struct weft_meet_shared meet; /* what its holder offers to partners */
 };
 /* In `reading`: how many readings, one in the other, its holder is in now; and above that
  * how many he has ended. */
@@ -38,5 +39,6 @@ struct weft_seat_shared {
 
 WEFT_PIN(struct weft_seat_shared, 128);
 WEFT_PIN_AT(struct weft_seat_shared, state, 48);
+WEFT_PIN_AT(struct weft_seat_shared, meet, 80);
 
 #endif

@@ -15,10 +15,17 @@ void *weft_handle_alloc(const struct weft_kind *kind)
         return handle ? memset(handle, 0, bytes) : NULL;
 }
 
+uint64_t weft_handle_number(void)
+{
+        static weft_a64_t handles;
+        return weft_add_rlx(&handles, 1) + 1;
+}
+
 /* The handle has been filled, or `rc` is an error. */
 static int finish(struct weft_handle *handle, int rc, void *out)
 {
         if (rc >= 0) {
+                handle->number = weft_handle_number();
                 int seen = handle->kind->view ? handle->kind->view(handle) : 0;
                 if (seen && !weft_object_there(handle->arena, weft_handle_owner(handle)))
                         seen = -ENOENT; /* read-only handles hold nothing: freed meanwhile */
@@ -36,7 +43,7 @@ static int finish(struct weft_handle *handle, int rc, void *out)
 
 int weft_handle_create(weft_arena_t *arena, const char *name, struct weft_kind *kind,
                        const void *options, int (*init)(struct weft_draft *draft),
-                       bool or_open, void *out)
+                       uint32_t flags, void *out)
 {
         struct weft_handle *handle;
 
@@ -46,7 +53,7 @@ int weft_handle_create(weft_arena_t *arena, const char *name, struct weft_kind *
         handle = weft_handle_alloc(kind);
         if (!handle)
                 return -ENOMEM;
-        int rc = weft_object_create(arena, name, kind, options, init, or_open, handle);
+        int rc = weft_object_create(arena, name, kind, options, init, flags, handle);
         rc = finish(handle, rc, out);
         if (rc <= 0 || !kind->fits || kind->fits(handle, options))
                 return rc < 0 ? rc : 0;
@@ -67,6 +74,20 @@ int weft_handle_open(weft_arena_t *arena, const char *name, struct weft_kind *ki
         if (!handle)
                 return -ENOMEM;
         return finish(handle, weft_object_open(arena, name, kind, handle), out);
+}
+
+int weft_handle_open_token(weft_arena_t *arena, uint64_t token, struct weft_kind *kind,
+                           void *out)
+{
+        struct weft_handle *handle;
+
+        memset(out, 0, sizeof handle);
+        if (!arena)
+                return -EINVAL;
+        handle = weft_handle_alloc(kind);
+        if (!handle)
+                return -ENOMEM;
+        return finish(handle, weft_object_open_token(arena, token, kind, handle), out);
 }
 
 void weft_handle_close(void *handle)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/block.h"
-#include "runtime/object_table.h"
+#include "runtime/object_internal.h"
 
 /* ---- kinds --------------------------------------------------------------- */
 
@@ -25,7 +25,7 @@ struct weft_kind *weft_kind_of(uint32_t id)
         return k;
 }
 
-static struct weft_kind *kind_of(const struct weft_entry_shared *e)
+struct weft_kind *weft_entry_kind(const struct weft_entry_shared *e)
 {
         uint32_t id, version;
         weft_copy_out(&id, &e->kind, sizeof id);
@@ -49,8 +49,8 @@ static weft_owner_t owner_of(uint32_t id)
         return weft_owner_make(WEFT_OWNER_OBJECT, id);
 }
 
-static void *header_at(weft_arena_t *arena, const struct weft_entry_shared *e,
-                       const struct weft_kind *kind)
+void *weft_entry_header(weft_arena_t *arena, const struct weft_entry_shared *e,
+                        const struct weft_kind *kind)
 {
         weft_ref_t ref = { weft_load_acq(&e->header) }; /* [S] */
         return weft_at(arena, ref, kind->header_bytes);
@@ -72,12 +72,13 @@ static void free_object(struct weft_agent *agent, uint32_t index, uint64_t state
 {
         weft_arena_t *arena = agent->arena;
         struct weft_entry_shared *e = weft_entry_at(arena, index);
-        struct weft_kind *kind = kind_of(e);
+        struct weft_kind *kind = weft_entry_kind(e);
         uint32_t id = weft_entry_id(index, state);
         struct weft_object o = { .arena = arena, .agent = agent, .id = id };
 
-        weft_chain_clean(arena, e->hash); /* nobody finds it in its chain any more */
-        o.sh = kind ? header_at(arena, e, kind) : NULL;
+        if (!(weft_load_rlx(&e->flags) & WEFT_ENTRY_ANONYMOUS))
+                weft_chain_clean(arena, e->hash); /* nobody finds it there any more */
+        o.sh = kind ? weft_entry_header(arena, e, kind) : NULL;
         if (o.sh)
                 kind->destroy(&o);
         if (!o.sh || weft_load_rlx(&e->given))
@@ -95,20 +96,48 @@ static uint64_t with_what(uint64_t state, uint32_t sig, enum weft_entry_what wha
         return weft_state_make(weft_state_incarnation(state), sig, what);
 }
 
+/* Does it go when nobody has it open? Flags that are another life's make the CAS fail. */
+static bool goes_unused(const struct weft_entry_shared *e, uint64_t state)
+{
+        switch (weft_state_what(state)) {
+        case WEFT_ENTRY_REMOVED:
+        case WEFT_ENTRY_DOOMED:
+        case WEFT_ENTRY_FADING:
+                return true;
+        case WEFT_ENTRY_LIVE:
+                return weft_load_rlx(&e->flags) & WEFT_ENTRY_TRANSIENT;
+        default:
+                return false;
+        }
+}
+
+/* On its way out, signed; and back again. */
+static uint64_t going(uint64_t state, uint32_t sig)
+{
+        return with_what(state, sig,
+                         weft_state_is_there(state) ? WEFT_ENTRY_FADING
+                                                    : WEFT_ENTRY_DOOMED);
+}
+
+static uint64_t kept(uint64_t state)
+{
+        return with_what(state, 0,
+                         weft_state_is_there(state) ? WEFT_ENTRY_LIVE
+                                                    : WEFT_ENTRY_REMOVED);
+}
+
 /*
- * Called by whoever may have been the last to know a removed object. A DOOMED one is taken
- * over: its doomer may be stopped, and his CAS fails then.
- * Crash in free_if_unused: DOOMED by the dead: who settles him calls this again.
+ * Called by whoever may have been the last to know an object. One that is going already is
+ * taken over: who began may be stopped, and his CAS fails then.
+ * Crash in free_if_unused: DOOMED or FADING by the dead: who settles him calls this again.
  */
-static void free_if_unused(struct weft_agent *agent, uint32_t index)
+void weft_entry_free_if_unused(struct weft_agent *agent, uint32_t index)
 {
         struct weft_entry_shared *e = weft_entry_at(agent->arena, index);
         uint64_t state = weft_load_acq(&e->state); /* [S] */
 
-        while ((weft_state_what(state) == WEFT_ENTRY_REMOVED ||
-                weft_state_what(state) == WEFT_ENTRY_DOOMED) &&
-               !weft_entry_pins(e)) {
-                uint64_t doomed = with_what(state, agent->sig, WEFT_ENTRY_DOOMED);
+        while (goes_unused(e, state) && !weft_entry_pins(e)) {
+                uint64_t doomed = going(state, agent->sig);
                 if (!weft_cas_acq_rel(&e->state, &state, doomed)) /* [S] */
                         return; /* somebody else sees to it */
                 state = doomed;
@@ -121,9 +150,9 @@ static void free_if_unused(struct weft_agent *agent, uint32_t index)
                 }
                 /* Pinned in between: put it back, and look again, for that one may have
                  * gone meanwhile and left the freeing to us. */
-                uint64_t removed = with_what(state, 0, WEFT_ENTRY_REMOVED);
-                if (weft_cas_acq_rel(&e->state, &state, removed)) /* [S] */
-                        state = removed;
+                uint64_t back = kept(state);
+                if (weft_cas_acq_rel(&e->state, &state, back)) /* [S] */
+                        state = back;
         }
 }
 
@@ -141,9 +170,22 @@ static void untouch(struct weft_agent *agent, uint32_t index)
                                ~(UINT64_C(1) << index % 64));
 }
 
-static bool touches(const struct weft_agent *agent, uint32_t index)
+bool weft_entry_touched(const struct weft_agent *agent, uint32_t index)
 {
         return weft_load_rlx(&agent->touched[index / 64]) >> index % 64 & 1;
+}
+
+static bool is_going(uint64_t state)
+{
+        return weft_state_what(state) == WEFT_ENTRY_DOOMED ||
+               weft_state_what(state) == WEFT_ENTRY_FADING;
+}
+
+/* The caller has pinned it: it does not go. What it is then, or has become meanwhile. */
+static uint64_t undoom(struct weft_entry_shared *e, uint64_t state)
+{
+        uint64_t back = kept(state);
+        return weft_cas_acq_rel(&e->state, &state, back) ? back : state; /* [S] */
 }
 
 /* Is this life of the object there, for those who have it open? Undooms it. The caller has
@@ -156,11 +198,9 @@ static bool still_there(struct weft_handle *handle)
                 enum weft_entry_what what = weft_state_what(state);
                 if (what == WEFT_ENTRY_LIVE || what == WEFT_ENTRY_REMOVED)
                         return true;
-                if (what != WEFT_ENTRY_DOOMED)
+                if (!is_going(state))
                         return false;
-                uint64_t removed = with_what(state, 0, WEFT_ENTRY_REMOVED);
-                if (weft_cas_acq_rel(&e->state, &state, removed)) /* [S] */
-                        return true;
+                state = undoom(e, state);
         }
         return false;
 }
@@ -172,7 +212,7 @@ int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
         if (handle->index >= handle->arena->geo.entries)
                 return -ENOENT; /* found gone once: see pin_open_handles() */
         struct weft_entry_shared *e = weft_entry_at(handle->arena, handle->index);
-        if (touches(agent, handle->index))
+        if (weft_entry_touched(agent, handle->index))
                 return 0;
         weft_entry_pin(e, agent->index);
         if (still_there(handle)) {
@@ -180,7 +220,7 @@ int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
                 return 0;
         }
         weft_entry_unpin(e, agent->index);
-        free_if_unused(me, handle->index);
+        weft_entry_free_if_unused(me, handle->index);
         return -ENOENT;
 }
 
@@ -188,20 +228,24 @@ int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
  * handle of this object sees this one, or is done before the pin. */
 static void hold(struct weft_handle *handle)
 {
-        handle->next = handle->arena->handles;
-        handle->arena->handles = handle;
+        struct weft_handle **first = &handle->arena->handles;
+        handle->next = *first;
+        handle->from = first;
+        if (*first)
+                (*first)->from = &handle->next;
+        *first = handle;
 }
 
 static int fill_handle(weft_arena_t *arena, struct weft_kind *kind, uint32_t index,
                        uint64_t state, struct weft_handle *handle)
 {
         const struct weft_entry_shared *e = weft_entry_at(arena, index);
-        if (kind_of(e) != kind)
+        if (weft_entry_kind(e) != kind)
                 return -EPROTO;
         *handle = (struct weft_handle){
                 .arena = arena,
                 .kind = kind,
-                .sh = header_at(arena, e, kind),
+                .sh = weft_entry_header(arena, e, kind),
                 .id = weft_entry_id(index, state),
                 .index = index,
         };
@@ -231,11 +275,13 @@ static int open_entry(weft_arena_t *arena, struct weft_agent *agent, uint32_t in
         int rc = 0;
 
         weft_registry_lock();
-        bool had = touches(agent, index);
+        bool had = weft_entry_touched(agent, index);
         weft_entry_pin(e, agent->index);
         uint64_t now = weft_load_acq(&e->state); /* [S] LP of open */
+        while (same_life(now, state) && weft_state_what(now) == WEFT_ENTRY_FADING)
+                now = undoom(e, now); /* or this, of one that was about to go */
         if (!same_life(now, state) || weft_state_what(now) != WEFT_ENTRY_LIVE)
-                rc = now == state ? -EUCLEAN : -ENOENT; /* it was found: it was LIVE */
+                rc = now == state ? -EUCLEAN : -ENOENT; /* it was found: it was there */
         if (!rc)
                 rc = fill_handle(arena, kind, index, now, handle);
         if (!rc) {
@@ -246,7 +292,7 @@ static int open_entry(weft_arena_t *arena, struct weft_agent *agent, uint32_t in
         }
         weft_registry_unlock();
         if (rc)
-                free_if_unused(agent, index);
+                weft_entry_free_if_unused(agent, index);
         return rc;
 }
 
@@ -271,13 +317,40 @@ int weft_object_open(weft_arena_t *arena, const char *name, struct weft_kind *ki
                      : open_unpinned(arena, index, state, kind, handle);
 }
 
+int weft_object_open_token(weft_arena_t *arena, uint64_t token, struct weft_kind *kind,
+                           struct weft_handle *handle)
+{
+        struct weft_agent *agent = NULL;
+        uint32_t index = token & 0xffff;
+        if (!arena)
+                return -EINVAL;
+        int rc = arena->readonly ? 0 : weft_agent_self(arena, &agent);
+        if (rc)
+                return rc;
+        if (index >= weft_entries_ready(arena))
+                return -ENOENT;
+        uint64_t state = weft_load_acq(&weft_entry_at(arena, index)->state); /* [S] */
+        if (weft_entry_token(index, state) != token || !weft_state_is_there(state))
+                return -ENOENT;
+        return agent ? open_entry(arena, agent, index, state, kind, handle)
+                     : open_unpinned(arena, index, state, kind, handle);
+}
+
+uint64_t weft_object_token(const struct weft_handle *handle)
+{
+        uint32_t index =
+                handle->id & 0xffff; /* this life does not end while it is open */
+        const struct weft_entry_shared *e = weft_entry_at(handle->arena, index);
+        return weft_entry_token(index, weft_load_acq(&e->state)); /* [S] */
+}
+
 /* Settles and unpins one of this process's agents, `of`, for an object that is closed. A
  * thread may have vanished without a word (a bare exit system call); then it is settled as
  * the dead are, if it has not been, and its seat may be somebody else's by now. */
 static void let_go(struct weft_agent *me, struct weft_agent *of,
                    struct weft_handle *handle)
 {
-        if (!touches(of, handle->index))
+        if (!weft_entry_touched(of, handle->index))
                 return;
         if (of != me && weft_agent_life(handle->arena, of->sig) == WEFT_GONE) {
                 untouch(of, handle->index);
@@ -292,15 +365,13 @@ static void let_go(struct weft_agent *me, struct weft_agent *of,
 /* Takes the handle off the list; true if it was the last of its object. */
 static bool let_handle_go(struct weft_handle *handle)
 {
-        bool last = true;
-        for (struct weft_handle **at = &handle->arena->handles; *at; at = &(*at)->next)
-                if (*at == handle) {
-                        *at = handle->next;
-                        break;
-                }
+        *handle->from = handle->next;
+        if (handle->next)
+                handle->next->from = handle->from;
         for (struct weft_handle *h = handle->arena->handles; h; h = h->next)
-                last &= h->id != handle->id;
-        return last;
+                if (h->id == handle->id)
+                        return false;
+        return true;
 }
 
 /* Needs a seat to act, if anybody here has pinned the object. If there is none to be had
@@ -322,7 +393,7 @@ void weft_object_close(struct weft_handle *handle)
                 let_go(me, a, handle);
         weft_registry_unlock();
         if (act)
-                free_if_unused(me, handle->index);
+                weft_entry_free_if_unused(me, handle->index);
 }
 
 /* ---- create -------------------------------------------------------------- */
@@ -349,48 +420,83 @@ static void undo_draft(struct weft_agent *agent, uint32_t index, uint64_t state)
                 weft_state_make(weft_state_incarnation(state), 0, WEFT_ENTRY_FREE));
 }
 
-static int draft(struct weft_agent *agent, const struct weft_name *n,
-                 struct weft_kind *kind, const void *options,
-                 int (*init)(struct weft_draft *draft), uint32_t index, uint64_t state)
+/* What is to be made. */
+struct wish {
+        struct weft_name name; /* nothing: anonymous */
+        struct weft_kind *kind;
+        const void *options;
+        int (*init)(struct weft_draft *draft);
+        uint32_t flags; /* WEFT_ENTRY_... */
+};
+
+static int draft(struct weft_agent *agent, const struct wish *w, uint32_t index,
+                 uint64_t state)
 {
         struct weft_entry_shared *e = weft_entry_at(agent->arena, index);
         struct weft_draft d = {
                 .arena = agent->arena,
                 .agent = agent,
                 .owner = owner_of(weft_entry_id(index, state)),
-                .options = options,
+                .options = w->options,
         };
+        const struct weft_kind *kind = w->kind;
+        const struct weft_name *n = &w->name;
         weft_ref_t header;
 
         char name[sizeof e->name] = { 0 };
-        memcpy(name, n->bytes, n->length);
+        if (n->length)
+                memcpy(name, n->bytes, n->length);
         /* Who is late in looking at the entry's earlier life may be reading it now. */
         weft_copy_in(&e->kind, &kind->id, sizeof e->kind);
         weft_copy_in(&e->version, &kind->version, sizeof e->version);
         weft_store_rlx(&e->given, 0);
+        weft_store_rlx(&e->flags, w->flags);
         weft_copy_in(&e->hash, &n->hash, sizeof e->hash);
         weft_copy_in(&e->name_bytes, &n->length, sizeof e->name_bytes);
-        weft_copy_in(e->name, name, sizeof e->name);
+        weft_copy_in(e->name, name, n->length ? sizeof e->name : 1);
         int rc = weft_draft_alloc(&d, kind->header_bytes, &header, &d.sh);
         if (rc)
                 return rc;
         memset(d.sh, 0, kind->header_bytes);
         weft_store_rel(&e->header, header.v); /* [S] */
-        rc = init(&d);
+        rc = w->init(&d);
         if (!rc)
                 weft_entry_pin(e, agent->index);
         return rc;
 }
 
-/* Searches and inserts until the one or the other is done: 0, or 1 if it is there. */
-static int insert(weft_arena_t *arena, const struct weft_name *n, uint32_t index,
-                  uint64_t state, uint32_t *there, uint64_t *there_state)
+/* Has somebody the name? What nobody has open and goes then has not: it is helped. */
+static bool is_taken(struct weft_agent *agent, const struct weft_name *n, uint64_t *head)
+{
+        uint32_t index;
+        uint64_t state;
+        if (weft_entry_find(agent->arena, n, &index, &state, head))
+                return false;
+        const struct weft_entry_shared *e = weft_entry_at(agent->arena, index);
+        if (!goes_unused(e, state) || weft_entry_pins(e))
+                return true;
+        weft_entry_free_if_unused(agent, index);
+        return weft_entry_find(agent->arena, n, &index, &state, head) == 0;
+}
+
+/* Searches and inserts until the one or the other is done: 0, or -EEXIST. */
+static int insert(struct weft_agent *agent, const struct weft_name *n, uint32_t index,
+                  uint64_t state)
 {
         uint64_t head;
         do {
-                if (weft_entry_find(arena, n, there, there_state, &head) == 0)
-                        return 1;
-        } while (weft_entry_insert(arena, index, state, head) == -EAGAIN);
+                if (is_taken(agent, n, &head))
+                        return -EEXIST;
+        } while (weft_entry_insert(agent->arena, index, state, head) == -EAGAIN);
+        return 0;
+}
+
+static int publish(struct weft_agent *agent, const struct wish *w, uint32_t index,
+                   uint64_t state)
+{
+        if (w->name.length)
+                return insert(agent, &w->name, index, state);
+        (void)weft_entry_help_live(weft_entry_at(agent->arena, index), state); /* LP */
         return 0;
 }
 
@@ -398,29 +504,28 @@ static int insert(weft_arena_t *arena, const struct weft_name *n, uint32_t index
  * Crash in create: the entry names us in CLAIMED. If it is in its chain the object was
  * made and is whole; if not, whoever settles us undoes the draft.
  */
-static int create(struct weft_agent *agent, const struct weft_name *n,
-                  struct weft_kind *kind, const void *options,
-                  int (*init)(struct weft_draft *draft), struct weft_handle *handle)
+static int create(struct weft_agent *agent, const struct wish *w,
+                  struct weft_handle *handle)
 {
         weft_arena_t *arena = agent->arena;
-        uint32_t index, there;
-        uint64_t state, head, there_state;
+        uint32_t index;
+        uint64_t state, head;
 
-        if (weft_entry_find(arena, n, &there, &there_state, &head) == 0)
+        if (w->name.length && is_taken(agent, &w->name, &head))
                 return -EEXIST; /* before the work, not instead of the check below */
         int rc = weft_entry_claim(agent, &index, &state);
         if (rc)
                 return rc;
-        rc = draft(agent, n, kind, options, init, index, state);
-        if (!rc && insert(arena, n, index, state, &there, &there_state))
-                rc = -EEXIST;
+        rc = draft(agent, w, index, state);
+        if (!rc)
+                rc = publish(agent, w, index, state);
         if (rc) {
                 undo_draft(agent, index, state);
                 return rc;
         }
         weft_registry_lock();
         touch(agent, index);
-        rc = fill_handle(arena, kind, index, state, handle);
+        rc = fill_handle(arena, w->kind, index, state, handle);
         if (!rc)
                 hold(handle);
         weft_registry_unlock();
@@ -429,18 +534,22 @@ static int create(struct weft_agent *agent, const struct weft_name *n,
 
 int weft_object_create(weft_arena_t *arena, const char *name, struct weft_kind *kind,
                        const void *options, int (*init)(struct weft_draft *draft),
-                       bool or_open, struct weft_handle *handle)
+                       uint32_t flags, struct weft_handle *handle)
 {
         struct weft_agent *agent;
-        struct weft_name n;
+        struct wish w = { .kind = kind, .options = options, .init = init };
         if (!arena)
                 return -EINVAL;
-        int rc = weft_name_make(name, &n);
+        if (flags & WEFT_OBJECT_ANONYMOUS)
+                w.flags = WEFT_ENTRY_TRANSIENT | WEFT_ENTRY_ANONYMOUS;
+        else if (flags & WEFT_OBJECT_TRANSIENT)
+                w.flags = WEFT_ENTRY_TRANSIENT;
+        int rc = flags & WEFT_OBJECT_ANONYMOUS ? 0 : weft_name_make(name, &w.name);
         if (!rc)
                 rc = weft_agent_self(arena, &agent);
         while (!rc) {
-                rc = create(agent, &n, kind, options, init, handle);
-                if (rc != -EEXIST || !or_open)
+                rc = create(agent, &w, handle);
+                if (rc != -EEXIST || !(flags & WEFT_OBJECT_OR_OPEN))
                         return rc;
                 rc = weft_object_open(arena, name, kind, handle);
                 if (rc != -ENOENT)
@@ -452,48 +561,25 @@ int weft_object_create(weft_arena_t *arena, const char *name, struct weft_kind *
 
 /* ---- remove -------------------------------------------------------------- */
 
-/* Keeps an object as it is while it is looked at: pins it, if this agent has not. */
-static bool hold_still(struct weft_agent *agent, uint32_t index)
-{
-        if (!agent)
-                return false; /* read-only: what it reads, it checks */
-        bool ours = !touches(agent, index);
-        if (ours)
-                weft_entry_pin(weft_entry_at(agent->arena, index), agent->index);
-        weft_read_begin(agent);
-        return ours;
-}
-
-static void let_move(struct weft_agent *agent, uint32_t index, bool ours)
-{
-        if (!agent)
-                return;
-        weft_read_end(agent);
-        if (ours) {
-                weft_entry_unpin(weft_entry_at(agent->arena, index), agent->index);
-                free_if_unused(agent, index);
-        }
-}
-
-/* Is a LIVE object in use in a way that its kind protects? The dead do not count. */
+/* Is an object in use in a way that its kind protects? The dead do not count. */
 static bool is_busy(struct weft_agent *agent, uint32_t index, uint64_t state)
 {
         weft_arena_t *arena = agent->arena;
         struct weft_entry_shared *e = weft_entry_at(arena, index);
-        struct weft_kind *kind = kind_of(e);
+        struct weft_kind *kind = weft_entry_kind(e);
         if (!kind || !kind->busy)
                 return false;
-        bool ours = hold_still(agent, index), busy = false;
-        if (weft_load_acq(&e->state) == state) { /* [S] */
+        bool ours = weft_entry_hold(agent, index), busy = false;
+        if (weft_entry_is_there(e, state)) {
                 struct weft_object o = { arena, agent, weft_entry_id(index, state),
-                                         header_at(arena, e, kind) };
+                                         weft_entry_header(arena, e, kind) };
                 WEFT_IGNORE_READS_BEGIN();
                 busy = o.sh && kind->busy(&o);
                 if (busy && weft_agents_settle(arena, NULL))
                         busy = kind->busy(&o);
                 WEFT_IGNORE_READS_END();
         }
-        let_move(agent, index, ours);
+        weft_entry_let_go(agent, index, ours);
         return busy;
 }
 
@@ -522,7 +608,7 @@ int weft_object_remove(weft_arena_t *arena, const char *name)
                                                 WEFT_ENTRY_REMOVED);
                 if (weft_cas_acq_rel(&e->state, &state, gone)) { /* [S] LP of remove */
                         weft_chain_clean(arena, n.hash);
-                        free_if_unused(agent, index);
+                        weft_entry_free_if_unused(agent, index);
                         return 0;
                 }
         }
@@ -534,17 +620,18 @@ int weft_object_remove(weft_arena_t *arena, const char *name)
 static int settle_pinned(struct weft_agent *agent, uint32_t index, uint64_t state)
 {
         struct weft_entry_shared *e = weft_entry_at(agent->arena, index);
-        enum weft_entry_what what = weft_state_what(state);
-        if (what == WEFT_ENTRY_LIVE || what == WEFT_ENTRY_REMOVED ||
-            what == WEFT_ENTRY_DOOMED) {
-                struct weft_kind *kind = kind_of(e);
+        while (is_going(state)) /* who began may not have seen this pin */
+                state = undoom(e, state);
+        if (weft_state_what(state) == WEFT_ENTRY_LIVE ||
+            weft_state_what(state) == WEFT_ENTRY_REMOVED) {
+                struct weft_kind *kind = weft_entry_kind(e);
                 if (!kind)
                         return -EPROTO;
                 struct weft_object o = {
                         .arena = agent->arena,
                         .agent = agent,
                         .id = weft_entry_id(index, state),
-                        .sh = header_at(agent->arena, e, kind),
+                        .sh = weft_entry_header(agent->arena, e, kind),
                 };
                 if (o.sh)
                         (void)kind->recover(&o,
@@ -579,7 +666,8 @@ static int settle_entry(struct weft_agent *agent, uint32_t index)
         if (weft_entry_pinned_by(e, agent->index))
                 rc = settle_pinned(agent, index, state);
         if (!rc)
-                free_if_unused(agent, index); /* also what a closer left, who died */
+                weft_entry_free_if_unused(agent,
+                                          index); /* also what a closer left, who died */
         return rc;
 }
 
@@ -593,152 +681,4 @@ int weft_objects_settle(struct weft_agent *agent)
                 rc = rc ? rc : one;
         }
         return rc;
-}
-
-/* ---- looking ------------------------------------------------------------- */
-
-static void describe(weft_arena_t *arena, struct weft_agent *agent, uint32_t index,
-                     uint64_t state, struct weft_object_info *info)
-{
-        const struct weft_entry_shared *e = weft_entry_at(arena, index);
-        struct weft_kind *kind = kind_of(e);
-
-        memset(info, 0, sizeof *info);
-        weft_copy_out(info->name, e->name, sizeof info->name - 1);
-        weft_copy_out(&info->version, &e->version, sizeof info->version);
-        info->holders = weft_entry_pins(e);
-        if (!kind) {
-                uint32_t id;
-                weft_copy_out(&id, &e->kind, sizeof id);
-                snprintf(info->kind, sizeof info->kind, "?%u", (unsigned)id);
-                return;
-        }
-        snprintf(info->kind, sizeof info->kind, "%s", kind->name);
-        struct weft_object o = { arena, agent, weft_entry_id(index, state),
-                                 header_at(arena, e, kind) };
-        if (!o.sh)
-                return;
-        if (kind->describe)
-                kind->describe(&o, info);
-        if (kind->check)
-                (void)kind->check(&o, &info->bytes);
-}
-
-/* Copies out what is said of an entry that was seen as `state`; false if that is not
- * LIVE, or was it no more when done. */
-static bool look_at(weft_arena_t *arena, struct weft_agent *agent, uint32_t index,
-                    uint64_t state, struct weft_object_info *info)
-{
-        struct weft_entry_shared *e = weft_entry_at(arena, index);
-        if (weft_state_what(state) != WEFT_ENTRY_LIVE)
-                return false;
-        bool ours = hold_still(agent, index);
-        bool there = weft_load_acq(&e->state) == state; /* [S] */
-        if (there) {
-                /* [edge] A sibling thread that closes may take our pin along. */
-                WEFT_IGNORE_READS_BEGIN();
-                describe(arena, agent, index, state, info);
-                WEFT_IGNORE_READS_END();
-        }
-        there = there && weft_load_acq(&e->state) == state; /* [S] */
-        let_move(agent, index, ours);
-        return there;
-}
-
-static int looker(weft_arena_t *arena, struct weft_agent **agent)
-{
-        *agent = NULL;
-        return arena->readonly ? 0 : weft_agent_self(arena, agent);
-}
-
-int weft_object_list(weft_arena_t *arena,
-                     int (*each)(const struct weft_object_info *object, void *context),
-                     void *context)
-{
-        struct weft_agent *agent;
-        if (!arena || !each)
-                return -EINVAL;
-        int rc = looker(arena, &agent);
-        uint32_t n = weft_entries_ready(arena);
-        for (uint32_t i = 0; i < n && !rc; i++) {
-                struct weft_object_info info;
-                uint64_t state = weft_load_acq(&weft_entry_at(arena, i)->state); /* [S] */
-                if (look_at(arena, agent, i, state, &info))
-                        rc = each(&info, context);
-        }
-        return rc;
-}
-
-int weft_object_stat(weft_arena_t *arena, const char *name, struct weft_object_info *info)
-{
-        struct weft_agent *agent;
-        struct weft_name n;
-        uint32_t index;
-        uint64_t state, head;
-
-        if (!arena || !info)
-                return -EINVAL;
-        int rc = weft_name_make(name, &n);
-        if (!rc)
-                rc = looker(arena, &agent);
-        while (!rc) {
-                rc = weft_entry_find(arena, &n, &index, &state, &head);
-                if (!rc && weft_state_what(state) != WEFT_ENTRY_LIVE)
-                        rc = -ENOENT; /* read-only, and its creator has not said so */
-                if (!rc && look_at(arena, agent, index, state, info))
-                        break; /* else it has changed, or gone: look again */
-        }
-        return rc;
-}
-
-bool weft_object_there(weft_arena_t *arena, weft_owner_t owner)
-{
-        uint32_t id = weft_owner_whom(owner), index = id & 0xffff;
-        if (index >= weft_entries_ready(arena))
-                return false;
-        uint64_t state = weft_load_acq(&weft_entry_at(arena, index)->state); /* [S] */
-        return weft_entry_id(index, state) == id &&
-               weft_state_what(state) != WEFT_ENTRY_FREE;
-}
-
-uint32_t weft_objects_count(weft_arena_t *arena)
-{
-        uint32_t n = weft_entries_ready(arena), live = 0;
-        for (uint32_t i = 0; i < n; i++) {
-                uint64_t state = weft_load_acq(&weft_entry_at(arena, i)->state); /* [S] */
-                live += weft_state_what(state) == WEFT_ENTRY_LIVE;
-        }
-        return live;
-}
-
-/* 1 if it is whole, 0 if not, or -1 if it is none. */
-static int is_whole(weft_arena_t *arena, struct weft_agent *agent, uint32_t index)
-{
-        struct weft_entry_shared *e = weft_entry_at(arena, index);
-        uint64_t state = weft_load_acq(&e->state), bytes; /* [S] */
-        struct weft_kind *kind = kind_of(e);
-        if (weft_state_what(state) != WEFT_ENTRY_LIVE)
-                return -1;
-        struct weft_object o = { arena, agent, weft_entry_id(index, state),
-                                 kind ? header_at(arena, e, kind) : NULL };
-        bool whole = o.sh && (!kind->check || kind->check(&o, &bytes) == 0);
-        return weft_load_acq(&e->state) == state ? whole : -1; /* [S] */
-}
-
-int weft_objects_check(weft_arena_t *arena, uint32_t *corrupt)
-{
-        struct weft_agent *agent;
-        int rc = looker(arena, &agent);
-        if (rc)
-                return rc;
-        uint32_t n = weft_entries_ready(arena);
-        for (uint32_t i = 0; i < n; i++) {
-                uint64_t state = weft_load_acq(&weft_entry_at(arena, i)->state); /* [S] */
-                if (weft_state_what(state) != WEFT_ENTRY_LIVE)
-                        continue;
-                bool ours = hold_still(agent, i);
-                *corrupt += is_whole(arena, agent, i) == 0;
-                let_move(agent, i, ours);
-        }
-        return 0;
 }

@@ -8,6 +8,7 @@
 
 struct weft_draft;
 struct weft_handle;
+struct weft_meeting;
 struct weft_waitable;
 
 /* An object's id: directory index and incarnation, never 0. Its blocks are owned by
@@ -55,6 +56,10 @@ struct weft_kind {
         /* For who is a part of others (runtime/part.h): as given to weft_object_create(). */
         int (*init)(struct weft_draft *draft);
 
+        /* Likewise: what its shutdown does, by whoever recovers, for one who died before he
+         * came to it. Idempotent. 0 or -EUCLEAN. */
+        int (*shut)(struct weft_object *o);
+
         /* Is what was there already what `options` ask for? */
         bool (*fits)(const struct weft_handle *handle, const void *options);
 
@@ -62,6 +67,10 @@ struct weft_kind {
         bool (*busy)(struct weft_object *o);
 
         const struct weft_waitable *waitable; /* for select: runtime/waitable.h */
+
+        /* How this object's cases meet partners, or NULL: they need none. If they do, the
+         * waitable's `wait` is for who only looks; others sleep in their seats. */
+        const struct weft_meeting *(*meeting)(struct weft_handle *handle);
 
         struct weft_kind *next; /* the registry's */
 };
@@ -76,8 +85,9 @@ struct weft_handle {
         struct weft_kind *kind;
         void *sh; /* the shared header */
         uint32_t id;
-        uint32_t index; /* id's directory index */
-        struct weft_handle *next;
+        uint32_t index;                   /* id's directory index */
+        struct weft_handle *next, **from; /* the arena's list: the link that leads here */
+        uint64_t number; /* no other handle of this process had it, ever; not 0 */
 };
 
 static inline weft_owner_t weft_handle_owner(const struct weft_handle *handle)
@@ -98,14 +108,20 @@ struct weft_draft {
 WEFT_CHECK int weft_draft_alloc(struct weft_draft *draft, uint64_t bytes, weft_ref_t *ref,
                                 void **at);
 
+enum {
+        WEFT_OBJECT_OR_OPEN = 1,   /* an existing one of this kind is opened instead */
+        WEFT_OBJECT_TRANSIENT = 2, /* goes with its last pin: object_shared.h */
+        WEFT_OBJECT_ANONYMOUS = 4, /* and has no name: only its token finds it */
+};
+
 /*
  * Makes an object: claims an entry, has `init` build it, publishes it whole. `init`
  * returns 0 or an error, upon which all is undone. Fills `handle`. -EEXIST, ...
- * With `or_open`, an existing one of this kind is opened instead: 1 is returned then.
+ * 1 is returned when it was opened.
  */
 WEFT_CHECK int weft_object_create(weft_arena_t *arena, const char *name,
                                   struct weft_kind *kind, const void *options,
-                                  int (*init)(struct weft_draft *draft), bool or_open,
+                                  int (*init)(struct weft_draft *draft), uint32_t flags,
                                   struct weft_handle *handle);
 
 /* Finds it, checks kind and version, pins it (unless read-only), fills `handle`. The
@@ -113,19 +129,36 @@ WEFT_CHECK int weft_object_create(weft_arena_t *arena, const char *name,
 WEFT_CHECK int weft_object_open(weft_arena_t *arena, const char *name,
                                 struct weft_kind *kind, struct weft_handle *handle);
 
-/* Unpins; frees a removed object when this was the last. */
+/* The same by its token, a number that is never given to another object: -ENOENT when it
+ * has gone, or was removed. */
+WEFT_CHECK int weft_object_open_token(weft_arena_t *arena, uint64_t token,
+                                      struct weft_kind *kind, struct weft_handle *handle);
+
+/* Of an open one; never 0. */
+uint64_t weft_object_token(const struct weft_handle *handle);
+
+/* The name of an open one: WEFT_OBJECT_NAME_MAX bytes and a 0. -ENOENT: it was removed, or
+ * has none. */
+WEFT_CHECK int weft_handle_name(const struct weft_handle *handle, char *name);
+
+/* Unpins; frees a removed or a transient object when this was the last. */
 void weft_object_close(struct weft_handle *handle);
 
 /*
  * A handle of kind->handle_bytes, made, opened and viewed. `options` go to `init`; of an
- * existing one (`or_open`) they must fit: else -EPROTO. `handle` becomes NULL on errors.
+ * existing one (WEFT_OBJECT_OR_OPEN) they must fit: else -EPROTO. `handle` becomes NULL on errors.
  */
 WEFT_CHECK int weft_handle_create(weft_arena_t *arena, const char *name,
                                   struct weft_kind *kind, const void *options,
-                                  int (*init)(struct weft_draft *draft), bool or_open,
+                                  int (*init)(struct weft_draft *draft), uint32_t flags,
                                   void *handle);
 WEFT_CHECK int weft_handle_open(weft_arena_t *arena, const char *name,
                                 struct weft_kind *kind, void *handle);
+WEFT_CHECK int weft_handle_open_token(weft_arena_t *arena, uint64_t token,
+                                      struct weft_kind *kind, void *handle);
+
+/* For a new handle. */
+uint64_t weft_handle_number(void);
 
 /* Room for one, zeroed, to be freed; or NULL. */
 void *weft_handle_alloc(const struct weft_kind *kind);

@@ -5,6 +5,7 @@
  *
  * state     incarnation (24) | signature (32) | what (8)
  *           FREE -> CLAIMED by -> LIVE -> REMOVED <-> DOOMED by -> RECLAIMED by -> FREE
+ *           and of a transient one LIVE <-> FADING by -> RECLAIMED by
  * link      incarnation (24) | tag (22) | index + 1 (17) | mark (1); index + 1 = 0 ends the
  *           chain. The tag is the incarnation of the entry whose link word it is.
  *
@@ -20,6 +21,17 @@
  * Only a CAS from the same DOOMED makes it RECLAIMED, which is for ever. A sibling of a
  * holder who pins a removed object and finds it DOOMED makes it REMOVED again: so the
  * doomer's CAS fails, and nobody who had the object open loses it.
+ *
+ * A transient object goes with its last pin though nobody removed it. It is made FADING
+ * first, and keeps its name: whoever opens it now (by name or by token) pins it, finds it
+ * FADING and makes it LIVE again; as above he is seen, or the CAS from the same FADING
+ * fails. So an object that was opened keeps its name, and one whose name is gone has no
+ * users: RECLAIMED is the LP of both. Who creates under the name of one that nobody has
+ * pinned helps it go, whatever became of its fader.
+ *
+ * An anonymous object is transient and in no chain: its creator's CAS from CLAIMED to LIVE
+ * is the LP of create, and a CLAIMED one of the dead is a draft. It is found by its token:
+ * incarnation (24) | index (16).
  *
  * Edges (release -> acquire)
  *   [N] insert -> find       an entry is written before it is linked
@@ -42,6 +54,13 @@ enum weft_entry_what {
         WEFT_ENTRY_REMOVED = 3,
         WEFT_ENTRY_RECLAIMED = 4,
         WEFT_ENTRY_DOOMED = 5,
+        WEFT_ENTRY_FADING = 6,
+};
+
+/* Constant from CLAIMED to FREE. */
+enum {
+        WEFT_ENTRY_TRANSIENT = 1, /* goes with its last pin */
+        WEFT_ENTRY_ANONYMOUS = 2, /* in no chain */
 };
 
 struct weft_entry_shared {
@@ -53,7 +72,9 @@ struct weft_entry_shared {
         uint32_t version;
         uint32_t name_bytes;
         weft_a32_t given; /* 1: blocks were given to it that its kind does not know */
-        uint64_t spare[2];
+        weft_a32_t flags;
+        uint32_t unused;
+        uint64_t spare;
         weft_a64_t pins[WEFT_PIN_WORDS];
         uint8_t name[256];
 };

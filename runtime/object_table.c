@@ -182,7 +182,7 @@ int weft_entry_claim(struct weft_agent *agent, uint32_t *index, uint64_t *state)
 /* ---- chains -------------------------------------------------------------- */
 
 /* Whoever finds a claimed entry in its chain knows that it was created. */
-static uint64_t help_live(struct weft_entry_shared *e, uint64_t state)
+uint64_t weft_entry_help_live(struct weft_entry_shared *e, uint64_t state)
 {
         uint64_t live =
                 weft_state_make(weft_state_incarnation(state), 0, WEFT_ENTRY_LIVE);
@@ -233,13 +233,13 @@ static bool look(weft_arena_t *arena, struct cursor *c)
         c->state = weft_load_acq(&c->e->state); /* [S] */
         return weft_state_incarnation(c->state) == link_incarnation(c->link) &&
                weft_state_what(c->state) != WEFT_ENTRY_FREE &&
-               weft_state_what(c->state) <= WEFT_ENTRY_DOOMED;
+               weft_state_what(c->state) <= WEFT_ENTRY_FADING;
 }
 
 static bool is_gone(uint64_t state)
 {
         enum weft_entry_what what = weft_state_what(state);
-        return what >= WEFT_ENTRY_REMOVED;
+        return what >= WEFT_ENTRY_REMOVED && what != WEFT_ENTRY_FADING;
 }
 
 /* Goes on to the next entry; false if the one we stand on was recycled under us. */
@@ -325,7 +325,7 @@ int weft_entry_find(weft_arena_t *arena, const struct weft_name *name, uint32_t 
                 if (!walk(arena, name->hash, &c, head, is_named, name))
                         return -ENOENT;
                 *index = c.index;
-                *state = arena->readonly ? c.state : help_live(c.e, c.state);
+                *state = arena->readonly ? c.state : weft_entry_help_live(c.e, c.state);
                 /* Of another life by now? Then it is another object: look again. */
         } while (weft_state_incarnation(*state) != link_incarnation(c.link));
         return is_gone(*state) ? -ENOENT : 0;
@@ -338,7 +338,7 @@ int weft_entry_insert(weft_arena_t *arena, uint32_t index, uint64_t state, uint6
         uint64_t link = link_make(index, weft_state_incarnation(state));
         if (!weft_cas_acq_rel(bucket_of(arena, e->hash), &head, link)) /* [N] LP create */
                 return -EAGAIN;
-        (void)help_live(e, state);
+        (void)weft_entry_help_live(e, state);
         return 0;
 }
 
@@ -354,7 +354,7 @@ bool weft_entry_linked(weft_arena_t *arena, uint32_t index, uint64_t state)
         uint64_t head, link = link_make(index, weft_state_incarnation(state));
         if (!walk(arena, weft_entry_at(arena, index)->hash, &c, &head, is_link, &link))
                 return false;
-        (void)help_live(c.e, c.state);
+        (void)weft_entry_help_live(c.e, c.state);
         return true;
 }
 

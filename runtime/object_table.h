@@ -36,6 +36,18 @@ static inline uint32_t weft_entry_id(uint32_t index, uint64_t state)
 uint32_t weft_entries_ready(const weft_arena_t *arena);
 struct weft_entry_shared *weft_entry_at(const weft_arena_t *arena, uint32_t index);
 
+static inline uint64_t weft_entry_token(uint32_t index, uint64_t state)
+{
+        return (uint64_t)weft_state_incarnation(state) << 16 | index;
+}
+
+/* Named, or to be found by its token, and not removed. */
+static inline bool weft_state_is_there(uint64_t state)
+{
+        return weft_state_what(state) == WEFT_ENTRY_LIVE ||
+               weft_state_what(state) == WEFT_ENTRY_FADING;
+}
+
 struct weft_name {
         const char *bytes;
         uint32_t length;
@@ -58,6 +70,10 @@ WEFT_CHECK int weft_entry_find(weft_arena_t *arena, const struct weft_name *name
  * has changed since `head` was seen. */
 WEFT_CHECK int weft_entry_insert(weft_arena_t *arena, uint32_t index, uint64_t state,
                                  uint64_t head);
+
+/* Makes what is seen as CLAIMED LIVE, if that is still so: what it is then. For who knows
+ * that it was created. */
+uint64_t weft_entry_help_live(struct weft_entry_shared *entry, uint64_t state);
 
 /* Is this very incarnation in its chain? Makes it LIVE if so. */
 bool weft_entry_linked(weft_arena_t *arena, uint32_t index, uint64_t state);

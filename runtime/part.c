@@ -43,6 +43,8 @@ int weft_part_open(const struct weft_handle *whole, struct weft_part part, void 
         handle->kind = kind;
         handle->sh = at(whole->sh, part);
         handle->next = NULL;
+        handle->from = NULL;
+        handle->number = weft_handle_number();
         int rc = kind->view ? kind->view(handle) : 0;
         if (rc)
                 free(handle);
@@ -65,6 +67,13 @@ int weft_part_recover(const struct weft_object *whole, struct weft_part part,
         struct weft_object o = as_object(whole, part);
         const struct weft_kind *kind = weft_kind_of(part.kind);
         return kind ? kind->recover(&o, sig) : -EUCLEAN;
+}
+
+int weft_part_shut(const struct weft_object *whole, struct weft_part part)
+{
+        struct weft_object o = as_object(whole, part);
+        const struct weft_kind *kind = weft_kind_of(part.kind);
+        return kind && kind->shut ? kind->shut(&o) : -EUCLEAN;
 }
 
 void weft_part_destroy(const struct weft_object *whole, struct weft_part part)

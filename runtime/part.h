@@ -34,6 +34,7 @@ void weft_part_close(void *handle);
  * apart; describe writes at most `room` bytes. */
 WEFT_CHECK int weft_part_recover(const struct weft_object *whole, struct weft_part part,
                                  uint32_t sig);
+WEFT_CHECK int weft_part_shut(const struct weft_object *whole, struct weft_part part);
 void weft_part_destroy(const struct weft_object *whole, struct weft_part part);
 WEFT_CHECK int weft_part_check(const struct weft_object *whole, struct weft_part part,
                                uint64_t *bytes);

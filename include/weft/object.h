@@ -6,7 +6,8 @@
  * Names     1 to 255 bytes of UTF-8 without control characters; '/' is allowed.
  * Progress  lock-free (P2: a stopped creator, opener or remover stops nobody).
  * Crash     an object is there whole or not at all. A removed one is freed when the
- *           last handle on it is closed or its holder dies.
+ *           last handle on it is closed or its holder dies; so does a transient one (a
+ *           future) though nobody removed it.
  * Threads   any.
  * Source    list of names in a bucket: Harris (DISC 2001), links with generations.
  */

@@ -105,6 +105,12 @@ static int make(struct crash *c, int i, bool or_open)
                                   &handles[i]);
 }
 
+static int make_with(struct crash *c, uint32_t flags)
+{
+        return weft_object_create(arena_of(c), names[0], &box, NULL, box_init, flags,
+                                  &handles[0]);
+}
+
 static int open_box(struct crash *c, int i)
 {
         return weft_object_open(arena_of(c), names[i], &box, &handles[i]);
@@ -150,7 +156,48 @@ static void prepare_block(struct crash *c)
         c->note->value[0] = ref.v;
 }
 
+/* Of an object that goes with its last pin; arg[1] is what it is made with. */
+static void setup_transient(struct crash *c)
+{
+        setup(c);
+        WEFT_MUST(c, make_with(c, (uint32_t)c->self->arg[1]));
+        c->note->value[1] = weft_object_token(&handles[0]);
+}
+
+static int open_by_token(struct crash *c)
+{
+        return weft_object_open_token(arena_of(c), c->note->value[1], &box, &handles[0]);
+}
+
+static void prepare_open_token(struct crash *c)
+{
+        WEFT_MUST(c, open_by_token(c));
+}
+
+static void prepare_made(struct crash *c)
+{
+        WEFT_MUST(c, make_with(c, (uint32_t)c->self->arg[1]));
+        c->note->value[1] = weft_object_token(&handles[0]);
+}
+
 /* ---- the operations ------------------------------------------------------ */
+
+static void op_create_with(struct crash *c)
+{
+        c->note->rc = make_with(c, (uint32_t)c->self->arg[1]);
+}
+
+static void op_open_token(struct crash *c)
+{
+        c->note->rc = open_by_token(c);
+}
+
+static void op_open_close(struct crash *c)
+{
+        c->note->rc = open_box(c, 0);
+        if (c->note->rc == 0)
+                weft_object_close(&handles[0]);
+}
 
 static void op_create(struct crash *c)
 {
@@ -186,6 +233,13 @@ static int no_object(const struct weft_object_info *object, void *context)
 
 static void op_list(struct crash *c)
 {
+        c->note->rc = weft_object_list(arena_of(c), no_object, NULL);
+}
+
+/* A lister holds what he looks at, too: the last to know it may be he. */
+static void op_list_after_close(struct crash *c)
+{
+        weft_object_close(&handles[0]);
         c->note->rc = weft_object_list(arena_of(c), no_object, NULL);
 }
 
@@ -296,6 +350,45 @@ static void verify_gone(struct crash *c)
         verify(c);
 }
 
+/* Nobody has it open any more: it is gone, by name and by token, with all that it had. */
+static void verify_went(struct crash *c)
+{
+        CRASH_MUST(c, CRASH_LEAKED, open_by_token(c) == -ENOENT);
+        CRASH_MUST(c, CRASH_LEAKED, open_box(c, 0) == -ENOENT);
+        verify(c);
+}
+
+/* As long as the host has it open it is there; afterwards it is not. */
+static void survive_held(struct crash *c)
+{
+        survive(c);
+        CRASH_MUST(c, CRASH_LOST, open_by_token(c) == 0);
+        weft_object_close(&handles[0]);
+        if (!(c->self->arg[1] & WEFT_OBJECT_ANONYMOUS)) {
+                CRASH_MUST(c, CRASH_LOST, make_with(c, 0) == -EEXIST);
+                CRASH_MUST(c, CRASH_LOST, there(c));
+        }
+}
+
+/* Whether it has gone or not: the name can be had, and what is opened is whole. */
+static void survive_going(struct crash *c)
+{
+        survive(c);
+        int rc = open_by_token(c);
+        CRASH_MUST(c, CRASH_BROKEN, rc == 0 || rc == -ENOENT);
+        if (rc == 0) {
+                uint64_t bytes;
+                struct weft_object o = { .arena = arena_of(c), .sh = handles[0].sh };
+                CRASH_MUST(c, CRASH_BROKEN, box_check(&o, &bytes) == 0);
+                if (!(c->self->arg[1] & WEFT_OBJECT_ANONYMOUS))
+                        CRASH_MUST(c, CRASH_BROKEN, make_with(c, 0) == -EEXIST);
+                weft_object_close(&handles[0]);
+        }
+        rc = make_with(c, WEFT_OBJECT_TRANSIENT | WEFT_OBJECT_OR_OPEN);
+        WEFT_MUST(c, rc);
+        weft_object_close(&handles[0]);
+}
+
 /* The block is the object's, and goes with it; or it was the victim's. */
 static void verify_given(struct crash *c)
 {
@@ -305,6 +398,15 @@ static void verify_given(struct crash *c)
                            c->note->rc == 0 && weft_block_bytes(arena_of(c), ref) != 0);
         verify_there(c);
 }
+
+#define GOES(name_, setup_, prepare_, victim_, survive_, what, others, flags_) \
+        { \
+                .name = "object/" name_, .kit = &weft_kit, .setup = (setup_), \
+                .open = weft_kit_open, .prepare = (prepare_), .victim = (victim_), \
+                .survive = (survive_), .verify = verify_went, .flags = (flags_), \
+                .arg = {(others), \
+                        (what) } \
+        }
 
 #define CASE(name_, setup_, prepare_, victim_, survive_, verify_, others, flags_) \
         { \
@@ -344,6 +446,28 @@ static const struct crash_case cases[] = {
              verify_removed, 3, CRASH_KEEP_HOST),
         CASE("list/some", setup_there, weft_kit_join, op_list, survive, verify_there, 3,
              0),
+        GOES("create/transient", setup, weft_kit_join, op_create_with, survive_going,
+             WEFT_OBJECT_TRANSIENT, 2, CRASH_NO_STOP),
+        GOES("create/anonymous", setup, weft_kit_join, op_create_with, survive_going,
+             WEFT_OBJECT_ANONYMOUS, 2, CRASH_NO_STOP),
+        GOES("close/transient", setup, prepare_made, op_close, survive_going,
+             WEFT_OBJECT_TRANSIENT, 2, 0),
+        GOES("close/anonymous", setup, prepare_made, op_close, survive_going,
+             WEFT_OBJECT_ANONYMOUS, 2, 0),
+        GOES("close/transient, open elsewhere", setup_transient, prepare_open, op_close,
+             survive_held, WEFT_OBJECT_TRANSIENT, 2, CRASH_KEEP_HOST),
+        GOES("close/anonymous, open elsewhere", setup_transient, prepare_open_token,
+             op_close, survive_held, WEFT_OBJECT_ANONYMOUS, 0, CRASH_KEEP_HOST),
+        GOES("open/transient", setup_transient, weft_kit_join, op_open_close,
+             survive_held, WEFT_OBJECT_TRANSIENT, 2, CRASH_KEEP_HOST),
+        GOES("open/its holder is dead", setup_transient, NULL, op_open_close,
+             survive_going, WEFT_OBJECT_TRANSIENT, 2, CRASH_NO_RECOVER),
+        GOES("open_token/anonymous", setup_transient, weft_kit_join, op_open_token,
+             survive_held, WEFT_OBJECT_ANONYMOUS, 2, CRASH_KEEP_HOST | CRASH_NO_STOP),
+        GOES("remove/transient", setup, prepare_made, op_remove, survive_going,
+             WEFT_OBJECT_TRANSIENT, 2, CRASH_NO_STOP),
+        GOES("list/transient, nobody has it", setup, prepare_made, op_list_after_close,
+             survive_going, WEFT_OBJECT_TRANSIENT, 2, 0),
         CASE("give/block", setup_there, prepare_block, op_give, survive, verify_given, 0,
              0),
 };
