@@ -16,7 +16,7 @@ typedef unsigned pop_fn(void *queue, uint64_t *x, unsigned n);
 
 BENCH_INLINE unsigned ring_push(void *queue, const uint64_t *x, unsigned n)
 {
-        int64_t rc = weft_ring_push_n(((struct ring_flow *)queue)->ring, x, n, WEFT_NOW);
+        int64_t rc = weft_ring_push_n(queue, x, n, WEFT_NOW);
         if (rc != -EAGAIN)
                 ring_flow_must(rc, "weft_ring_push_n");
         return rc < 0 ? 0 : (unsigned)rc;
@@ -24,7 +24,7 @@ BENCH_INLINE unsigned ring_push(void *queue, const uint64_t *x, unsigned n)
 
 BENCH_INLINE unsigned ring_pop(void *queue, uint64_t *x, unsigned n)
 {
-        int64_t rc = weft_ring_pop_n(((struct ring_flow *)queue)->ring, x, n, WEFT_NOW);
+        int64_t rc = weft_ring_pop_n(queue, x, n, WEFT_NOW);
         if (rc != -EAGAIN)
                 ring_flow_must(rc, "weft_ring_pop_n");
         return rc < 0 ? 0 : (unsigned)rc;
@@ -164,7 +164,7 @@ static void loan(weft_ring_t *r, struct weft_ring_item *item)
 
 static void large_body(struct bench_worker *w, void *context)
 {
-        weft_ring_t *r = ((struct ring_flow *)context)->ring;
+        weft_ring_t *r = context;
         struct weft_ring_item item;
         uint64_t seq = 0;
         bench_ready(w);

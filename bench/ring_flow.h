@@ -1,4 +1,4 @@
-/* bench/ring_flow.h -- a weft ring without a name. */
+/* bench/ring_flow.h -- weft rings in arenas without a name. */
 #ifndef WEFT_BENCH_RING_FLOW_H
 #define WEFT_BENCH_RING_FLOW_H
 
@@ -6,11 +6,7 @@
 
 #include "bench/flow.h"
 
-struct ring_flow {
-        struct weft_arena *arena;
-        weft_ring_t *ring;
-};
-
+/* The queue is the ring itself, as it is a peer's: no step in between. */
 int ring_flow_make(void **queue, const struct weft_ring_options *options);
 void ring_flow_drop(void *queue);
 

@@ -101,6 +101,28 @@ static __attribute__((noinline)) int find64(struct weft_map *map, uint64_t key,
         return rc;
 }
 
+/* On the long way. */
+void weft_map_note(struct weft_map *map)
+{
+        struct weft_last *last = &weft_me.last;
+        uint64_t number = weft_map_number(map, map->inlined);
+        struct weft_map_table current, next;
+        uint64_t ref = weft_load_acq(&map->sh->root.lo); /* [R] */
+        if (!map->shorter || (last->handle == number && last->of[WEFT_MAP_REF] == ref))
+                return;
+        const struct weft_agent *me = weft_handle_me(&map->handle);
+        if (!me)
+                return;
+        weft_read_begin(weft_me.agent);
+        if (!weft_map_tables(map, &current, &next))
+                *last = (struct weft_last){ number,
+                                            { [WEFT_MAP_REF] = current.ref,
+                                              [WEFT_MAP_BUCKETS] =
+                                                      (uintptr_t)current.buckets,
+                                              [WEFT_MAP_SHIFT] = 64 - current.bits } };
+        weft_read_end(weft_me.agent);
+}
+
 static __attribute__((noinline)) int get_slowly(struct weft_map *map, uint64_t key,
                                                 uint64_t *value)
 {
@@ -112,56 +134,44 @@ static __attribute__((noinline)) int get_slowly(struct weft_map *map, uint64_t k
         int rc = find64(map, key, &seen);
         if (!rc)
                 *value = seen.value;
+        weft_map_note(map);
         return rc;
-}
-
-/* Most are in their home, in the table that is current. Begins a reading if it returns true:
- * an entry. */
-static inline __attribute__((always_inline)) bool
-is_at_home(struct weft_map *map, uint64_t key, bool change, struct weft_map_seen *seen)
-{
-        struct weft_map_table t;
-        if (UNLIKELY(!map || !is_64(map) || !weft_handle_me(&map->handle)))
-                return false;
-        uint64_t hash = weft_map_hash_word(key, map->seed);
-        weft_a128_t *root = &map->sh->root;
-        weft_read_begin(weft_me.agent);
-        if (LIKELY(!weft_map_table_at(map, weft_load_acq(&root->lo), &t) && /* [R] */
-                   !(change && weft_load_acq(&root->hi)) &&                 /* [R] */
-                   weft_map_glance(weft_map_bucket(&t, weft_map_home(&t, hash)), key,
-                                   seen)))
-                return true;
-        weft_read_end(weft_me.agent);
-        return false;
 }
 
 int weft_map_get64(weft_map_t *map, uint64_t key, uint64_t *value)
 {
-        struct weft_map_seen seen;
-        if (UNLIKELY(!value || !is_at_home(map, key, false, &seen)))
+        struct weft_map_glanced g;
+        if (UNLIKELY(!weft_map_may(map, true) || !value))
                 return get_slowly(map, key, value);
-        *value = seen.value;
-        weft_read_end(weft_me.agent);
+        bool found =
+                weft_map_at_home(map, key, weft_map_hash_flip(key, map->flip), false, &g);
+        weft_read_shut(g.reading, g.was);
+        if (UNLIKELY(!found))
+                return get_slowly(map, key, value);
+        *value = g.pair.lo;
         return 0;
 }
 
 /* Replaces it, if it is at home and as it was. */
-static inline bool replace_at_home(struct weft_map *map, uint64_t key, uint64_t value,
-                                   bool add, uint64_t *now)
+static inline __attribute__((always_inline)) bool replace_at_home(struct weft_map *map,
+                                                                  uint64_t key,
+                                                                  uint64_t value,
+                                                                  bool add, uint64_t *now)
 {
-        struct weft_map_seen seen;
-        if (!is_at_home(map, key, true, &seen))
+        struct weft_map_glanced g;
+        if (UNLIKELY(!weft_map_may(map, true)))
                 return false;
-        if (add)
-                value += seen.value;
-        struct weft_pair was = { seen.value, seen.meta };
-        struct weft_pair is = { value, weft_meta_make(weft_meta_version(seen.meta) + 1, 0,
-                                                      WEFT_SLOT_MEMBER) };
-        bool done = weft_cas16_acq_rel(weft_slot_cell(seen.bucket, seen.slot), &was,
-                                       is); /* [M] LP */
-        weft_read_end(weft_me.agent);
-        if (done && now)
-                *now = value;
+        bool done =
+                weft_map_at_home(map, key, weft_map_hash_flip(key, map->flip), true, &g);
+        if (LIKELY(done)) {
+                struct weft_pair is = { add ? value + g.pair.lo : value,
+                                        weft_meta_make(weft_meta_version(g.pair.hi) + 1,
+                                                       0, WEFT_SLOT_MEMBER) };
+                done = weft_cas16_acq_rel(g.cell, &g.pair, is); /* [M] LP */
+                if (done && now)
+                        *now = is.lo;
+        }
+        weft_read_shut(g.reading, g.was);
         return done;
 }
 
@@ -169,15 +179,25 @@ static int do64(weft_map_t *map, uint64_t key, struct wish *w)
 {
         if (UNLIKELY(!map))
                 return -EINVAL;
-        return LIKELY(is_64(map)) ? change64(map, key, w) : -EPROTO;
+        if (UNLIKELY(!is_64(map)))
+                return -EPROTO;
+        int rc = change64(map, key, w);
+        weft_map_note(map);
+        return rc;
+}
+
+static __attribute__((noinline)) int put_slowly(weft_map_t *map, uint64_t key,
+                                                uint64_t value)
+{
+        struct wish w = { .when = ALWAYS, .value = value };
+        return do64(map, key, &w);
 }
 
 int weft_map_put64(weft_map_t *map, uint64_t key, uint64_t value)
 {
-        if (LIKELY(replace_at_home(map, key, value, false, NULL)))
-                return 0;
-        struct wish w = { .when = ALWAYS, .value = value };
-        return do64(map, key, &w);
+        return LIKELY(replace_at_home(map, key, value, false, NULL))
+                       ? 0
+                       : put_slowly(map, key, value);
 }
 
 int weft_map_insert64(weft_map_t *map, uint64_t key, uint64_t value)
@@ -186,15 +206,21 @@ int weft_map_insert64(weft_map_t *map, uint64_t key, uint64_t value)
         return do64(map, key, &w);
 }
 
-int weft_map_add64(weft_map_t *map, uint64_t key, uint64_t delta, uint64_t *now)
+static __attribute__((noinline)) int add_slowly(weft_map_t *map, uint64_t key,
+                                                uint64_t delta, uint64_t *now)
 {
-        if (LIKELY(replace_at_home(map, key, delta, true, now)))
-                return 0;
         struct wish w = { .when = ADD, .value = delta };
         int rc = do64(map, key, &w);
         if (!rc && now)
                 *now = w.change.value;
         return rc;
+}
+
+int weft_map_add64(weft_map_t *map, uint64_t key, uint64_t delta, uint64_t *now)
+{
+        return LIKELY(replace_at_home(map, key, delta, true, now))
+                       ? 0
+                       : add_slowly(map, key, delta, now);
 }
 
 int weft_map_remove64(weft_map_t *map, uint64_t key)
@@ -246,8 +272,21 @@ int weft_map_get(weft_map_t *map, const void *key, uint32_t key_bytes, void *val
                 return weft_map_block_get(map, key, key_bytes, value, value_bytes,
                                           version);
         int rc = key64(map, key, key_bytes, &k);
-        if (!rc)
-                rc = find64(map, k, &seen);
+        if (rc)
+                return rc;
+        if (LIKELY(weft_map_may(map, true))) {
+                struct weft_map_glanced g;
+                bool found = weft_map_at_home(map, k, weft_map_hash_flip(k, map->flip),
+                                              false, &g);
+                weft_read_shut(g.reading, g.was);
+                if (LIKELY(found)) {
+                        if (version)
+                                *version = weft_meta_version(g.pair.hi);
+                        return give64(g.pair.lo, value, value_bytes);
+                }
+        }
+        rc = find64(map, k, &seen);
+        weft_map_note(map);
         if (rc)
                 return rc;
         if (version)

@@ -32,35 +32,121 @@ weft_map_table_at(struct weft_map *map, uint64_t ref, struct weft_map_table *t)
         return 0;
 }
 
+/* What is not in its home is mostly in the bucket next to it, which is fetched together with the
+ * home: who finds only then that he needs it has guessed wrong, and waits for memory twice.
+ * Next to the last one is nothing; that does no harm. */
+static inline __attribute__((always_inline)) void
+weft_map_fetch_next(const struct weft_bucket_shared *home)
+{
+        __builtin_prefetch(&home[1]);
+        __builtin_prefetch(&home[1].key3);
+}
+
 /* Which slots have this word as key: without a branch for each, for that is guessed wrong
  * most times, and the guess costs the whole wait for memory. */
 static inline __attribute__((always_inline)) uint32_t
 weft_map_key_mask(const struct weft_bucket_shared *b, uint64_t word)
 {
-        return (uint32_t)(weft_load_acq(&b->key0) == word) |      /* [M] */
-               (uint32_t)(weft_load_acq(&b->key1) == word) << 1 | /* [M] */
-               (uint32_t)(weft_load_acq(&b->key2) == word) << 2 | /* [M] */
-               (uint32_t)(weft_load_acq(&b->key3) == word) << 3 | /* [M] */
-               (uint32_t)(weft_load_acq(&b->key4) == word) << 4;  /* [M] */
+        uint32_t mask = (uint32_t)(weft_load_acq(&b->key0) == word) |      /* [M] */
+                        (uint32_t)(weft_load_acq(&b->key1) == word) << 1 | /* [M] */
+                        (uint32_t)(weft_load_acq(&b->key2) == word) << 2 | /* [M] */
+                        (uint32_t)(weft_load_acq(&b->key3) == word) << 3 | /* [M] */
+                        (uint32_t)(weft_load_acq(&b->key4) == word) << 4;  /* [M] */
+        __asm__("" : "+r"(mask)); /* nor shall the compiler make one */
+        return mask;
 }
 
-/* Is a key of an inlined map at home, as an entry? False: look closely. */
-static inline __attribute__((always_inline)) bool
-weft_map_glance(struct weft_bucket_shared *b, uint64_t key, struct weft_map_seen *seen)
+/* `at` if the two are equal, else what was so far: never by a branch. */
+static inline __attribute__((always_inline)) uint64_t
+weft_map_pick(uint64_t so_far, uint64_t at, uint64_t key, uint64_t word)
 {
-        uint32_t hit = weft_map_key_mask(b, key);
-        if (__builtin_expect(!hit, 0))
+        __asm__("cmpq %2, %3\n\tcmoveq %1, %0"
+                : "+r"(so_far)
+                : "r"(at), "r"(key), "r"(word)
+                : "cc");
+        return so_far;
+}
+
+/* The cell of a key of an inlined map, if it is at home and an entry; its pair in `pair`.
+ * False: look closely. What waits here for memory keeps what comes after it from beginning to
+ * wait: so it is to be few instructions. */
+static inline __attribute__((always_inline)) bool
+weft_map_glance(struct weft_bucket_shared *b, uint64_t word, weft_a128_t **cell,
+                struct weft_pair *pair)
+{
+        static const uint8_t cell_of[10] = {
+                [1] = 16, [6] = 32, [7] = 80, [8] = 96, [9] = 112
+        }; /* by word */
+        uint64_t at = 0;
+        at = weft_map_pick(at, 1, weft_load_acq(&b->key0), word); /* [M] */
+        at = weft_map_pick(at, 6, weft_load_acq(&b->key1), word); /* [M] */
+        at = weft_map_pick(at, 7, weft_load_acq(&b->key2), word); /* [M] */
+        at = weft_map_pick(at, 8, weft_load_acq(&b->key3), word); /* [M] */
+        at = weft_map_pick(at, 9, weft_load_acq(&b->key4), word); /* [M] */
+        if (__builtin_expect(!at, 0))
                 return false;
-        uint32_t slot = (uint32_t)__builtin_ctz(hit);
-        const weft_a128_t *cell = weft_slot_cell(b, slot);
-        seen->bucket = b;
-        seen->slot = slot;
-        seen->meta = weft_load_acq(&cell->hi);                    /* [M] */
-        seen->value = weft_load_acq(&cell->lo);                   /* [M] */
-        bool same = weft_load_acq(weft_slot_key(b, slot)) == key; /* [M] */
-        same &= weft_load_acq(&cell->hi) == seen->meta;           /* [M] */
-        return __builtin_expect(same & (weft_meta_state(seen->meta) == WEFT_SLOT_MEMBER),
-                                1);
+        *cell = (weft_a128_t *)(void *)((uint8_t *)b + cell_of[at]);
+        pair->hi = weft_load_acq(&(*cell)->hi);                       /* [M] */
+        pair->lo = weft_load_acq(&(*cell)->lo);                       /* [M] */
+        uint64_t differs = (weft_load_acq(&b->control + at) ^ word) | /* [M] */
+                           (weft_load_acq(&(*cell)->hi) ^ pair->hi) | /* [M] */
+                           ((pair->hi & 15) ^ WEFT_SLOT_MEMBER);
+        return __builtin_expect(!differs, 1);
+}
+
+/* What the short way needs of weft_me.last: the current table, by its ref, and where that is;
+ * as it was when this thread came the long way last. A ref that was a table is one as long as
+ * somebody who looks for it in root, reading, finds it there. */
+enum { WEFT_MAP_REF, WEFT_MAP_BUCKETS, WEFT_MAP_SHIFT };
+
+void weft_map_note(struct weft_map *map); /* map.c: on the long way */
+
+/* Most are in their home or the bucket next to it, in the table that is current: the short way.
+ * Nothing is called, what it needs to end the reading is known from its beginning, and
+ * whoever does not get to its end begins anew on the long way. */
+struct weft_map_glanced {
+        weft_a64_t *reading;
+        uint64_t was; /* what stood there */
+        weft_a128_t *cell;
+        struct weft_pair pair; /* what it was */
+};
+
+/* By which this thread remembers a handle: maps of words and of blocks are told apart. */
+static inline uint64_t weft_map_number(const struct weft_map *map, bool words)
+{
+        return words ? map->handle.number : ~map->handle.number;
+}
+
+/* This thread came with this handle last, and is who it was then. */
+static inline __attribute__((always_inline)) bool weft_map_may(const struct weft_map *map,
+                                                               bool words)
+{
+        return WEFT_LIKELY_MAP(map != NULL) &&
+               WEFT_LIKELY_MAP(weft_me.last.handle == weft_map_number(map, words)) &&
+               WEFT_LIKELY_MAP(weft_alive->raw);
+}
+
+/* An entry, in a reading that begins here. */
+static inline __attribute__((always_inline)) bool
+weft_map_at_home(struct weft_map *map, uint64_t word, uint64_t hash, bool change,
+                 struct weft_map_glanced *g)
+{
+        const struct weft_last *last = &weft_me.last;
+        weft_a128_t *root = &map->sh->root;
+        struct weft_bucket_shared *buckets = (void *)last->of[WEFT_MAP_BUCKETS];
+        struct weft_bucket_shared *home =
+                &buckets[hash >> (last->of[WEFT_MAP_SHIFT] & 63)];
+        weft_map_fetch_next(home);
+        g->reading = &weft_me.agent->seat->reading;
+        g->was = weft_read_open(g->reading);
+        if (WEFT_UNLIKELY_MAP(weft_load_acq(&root->lo) !=
+                              last->of[WEFT_MAP_REF]) ||           /* [R] */
+            WEFT_UNLIKELY_MAP(change && weft_load_acq(&root->hi))) /* [R] */
+                return false;
+        if (WEFT_LIKELY_MAP(weft_map_glance(home, word, &g->cell, &g->pair)))
+                return true;
+        return home + 1 != buckets + (UINT64_C(1) << (-last->of[WEFT_MAP_SHIFT] & 63)) &&
+               weft_map_glance(home + 1, word, &g->cell, &g->pair);
 }
 
 /* What is in this slot of op->key: EMPTY is nothing. A key is written in CLAIM, so who

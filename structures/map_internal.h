@@ -23,6 +23,7 @@
 #include "structures/map_shared.h"
 
 #define WEFT_LIKELY_MAP(x) __builtin_expect(!!(x), 1)
+#define WEFT_UNLIKELY_MAP(x) __builtin_expect(!!(x), 0)
 
 struct weft_map { /* also the set's handle */
         struct weft_handle handle;
@@ -31,6 +32,8 @@ struct weft_map { /* also the set's handle */
         uint32_t key_bytes, value_bytes, flags;
         uint64_t bits_min;
         bool inlined;         /* 8/8 without expiry: no blocks */
+        bool shorter;         /* there is a short way: map_fast.h */
+        uint64_t flip;        /* of the seed: map_hash.h */
         uint16_t serial;      /* of this handle: see map_view.c */
         weft_a128_t known[2]; /* tables that were checked: ref, bits */
         weft_a64_t known_at;  /* which of the two is to be replaced next */

@@ -13,6 +13,7 @@ enum {
         CHUNKS = 4,     /* of those, found to be done by one who comes by */
         CANCEL = 16,    /* insertions of a seat until it ends a shrinking not yet begun */
         SMALL = 12,     /* bits of a table where each does */
+        QUICK = 15,     /* bits of a table up to where it grows fourfold: 4 MiB */
         SHRINK_MAX = 3, /* tables that may be retired when another one shrinks */
 };
 
@@ -459,12 +460,12 @@ static void end_building(struct weft_map_op *op)
         (void)weft_cas_acq_rel(&op->map->sh->building, &us, 0); /* [R] */
 }
 
-static int grow(struct weft_map_op *op, uint64_t hi)
+static int grow(struct weft_map_op *op, uint64_t hi, uint32_t more)
 {
         const struct weft_map_table *t = &op->table;
-        if (t->bits >= WEFT_MAP_BITS_MAX)
+        if (t->bits + more > WEFT_MAP_BITS_MAX)
                 return -ENOSPC;
-        return put_next(op, (struct weft_pair){ t->ref, hi }, t->bits + 1);
+        return put_next(op, (struct weft_pair){ t->ref, hi }, t->bits + more);
 }
 
 /*
@@ -516,7 +517,7 @@ int weft_map_grow(struct weft_map_op *op)
                 if (op->before.ref == full && !op->table.sh) {
                         uint64_t hi = op->table.ref;
                         op->table = op->before;
-                        return grow(op, hi);
+                        return grow(op, hi, 1);
                 }
                 if (op->table.ref != full)
                         return 0; /* it has been outgrown already */
@@ -541,8 +542,11 @@ void weft_map_tidy(struct weft_map_op *op, uint32_t reach)
         bool hurry = entries > slots / 10 * 9; /* whoever is at it may be stopped */
         if (!(full || (bare && !is_mark(next.ref))) || !(begin_building(op) || hurry))
                 return;
+        /* A small one that is full, not only crowded in one place, fourfold: a third less to
+         * move on the way to a large one. It is not bare then. */
         if (full)
-                (void)grow(op, next.ref);
+                (void)grow(op, next.ref,
+                           entries > slots / 5 * 4 && current.bits <= QUICK ? 2 : 1);
         else
                 shrink(op);
         end_building(op);

@@ -39,6 +39,9 @@ static int read_header(struct weft_map *map)
         bool set = map->flags & WEFT_MAP_IS_SET;
         map->inlined = map->key_bytes == 8 && (set || map->value_bytes == 8) &&
                        !(map->flags & WEFT_MAP_EXPIRY);
+        map->shorter = map->inlined ? !set && weft_map_flip_is_right(map->seed)
+                                    : !set && !(map->flags & WEFT_MAP_EXPIRY);
+        map->flip = weft_map_flip(map->seed);
         weft_desks_view(&map->desks, map->handle.arena, &sh->desks,
                         weft_handle_owner(&map->handle),
                         sizeof(struct weft_map_desk_shared));

@@ -98,6 +98,7 @@ static inline __attribute__((always_inline)) int look_at(struct weft_map_op *op,
 {
         uint64_t home = weft_map_home(t, op->key.hash);
         struct weft_bucket_shared *b = weft_map_bucket(t, home);
+        weft_map_fetch_next(b);
         enum weft_map_state s = weft_map_search(op, b, inlined, seen);
         if (s == WEFT_SLOT_MEMBER || s == WEFT_SLOT_FROZEN)
                 return 0;

@@ -186,7 +186,7 @@ static __attribute__((noinline)) int push_one(struct weft_ring *ring, const void
 {
         int64_t n = push_some(ring, element, 1, deadline);
         if (n >= 0)
-                weft_ring_note(ring, WEFT_RING_PRODUCER, weft_me.agent);
+                weft_ring_note(ring, WEFT_RING_PRODUCER, weft_me.agent->sig);
         return n < 0 ? (int)n : 0;
 }
 
@@ -195,41 +195,20 @@ static __attribute__((noinline)) int pop_one(struct weft_ring *ring, void *eleme
 {
         int64_t n = pop_some(ring, element, 1, deadline);
         if (n >= 0)
-                weft_ring_note(ring, WEFT_RING_CONSUMER, weft_me.agent);
+                weft_ring_note(ring, WEFT_RING_CONSUMER, weft_me.agent->sig);
         return n < 0 ? (int)n : 0;
 }
 
-/* ---- one word: the shortest way ------------------------------------------------ */
-
-/* Of words, 7 and their stamp are the 8 of a line: a position is the number of a word, and
- * the stamp is the last one of its line. */
-#define WORDS 7
+/* ---- one word: the shortest way, which is in <weft/ring_inline.h> ---------------- */
 
 enum {
         LOOKS = 8
 }; /* before it is said to be empty: so it is seen as soon as it is there */
 
-static inline weft_a64_t *word_at(const struct weft_ring *ring, uint64_t pos)
+/* Of what was pushed at `was`: somebody sleeps, or it is closing. */
+int weft_ring_pushed_1(weft_ring_t *ring, uint64_t was)
 {
-        return (weft_a64_t *)(void *)ring->base + (pos & ring->word_mask);
-}
-
-static inline weft_a64_t *stamp_of(weft_a64_t *word)
-{
-        return (weft_a64_t *)((uintptr_t)word | (WEFT_LINE - WEFT_STAMP_BYTES));
-}
-
-/* Not 0: this thread may not hold the side of a ring of words, and has to go the long way. */
-static inline uint64_t not_mine(const struct weft_ring *ring,
-                                const struct weft_ring_side_shared *side, int which)
-{
-        return weft_ring_key(weft_me.agent, weft_load_rlx(&side->seat)) ^
-               weft_load_rlx(&ring->keys[which]);
-}
-
-static __attribute__((noinline)) int pushed_late(struct weft_ring_shared *sh,
-                                                 uint64_t was)
-{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
         uint64_t now = weft_load_rlx(&sh->push.pos);
         if (weft_wait_waiters(&sh->not_empty))
                 weft_ring_wake(&sh->not_empty);
@@ -238,87 +217,55 @@ static __attribute__((noinline)) int pushed_late(struct weft_ring_shared *sh,
         return weft_ring_seal(sh, was, now) == now ? 0 : -EPIPE;
 }
 
-/* What is needed is loaded before the stores, which might have changed anything; and the end
- * of a line is a branch, for each call waits for the position that the last one stored. */
+int weft_ring_popped_1(weft_ring_t *ring)
+{
+        weft_ring_wake(&weft_ring_sh(ring)->not_full);
+        return 0;
+}
+
+int weft_ring_push_far_1(weft_ring_t *ring, const void *element, uint64_t deadline)
+{
+        return ring && element ? push_one(ring, element, deadline) : -EINVAL;
+}
+
+/* By one who may take the short way. */
+static bool is_empty(const struct weft_ring *ring)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        const struct weft_units *u = &ring->units;
+        uint64_t h = weft_load_rlx(&sh->pop.pos);
+        if (weft_load_acq(&sh->closing)) /* [C] */
+                return false;
+        return weft_stamp_is_before(u, weft_load_acq(weft_unit_stamp(u, ring->base, h)),
+                                    h); /* [P] */
+}
+
+int weft_ring_pop_far_1(weft_ring_t *ring, void *element, uint64_t deadline)
+{
+        if (!ring || !element)
+                return -EINVAL;
+        if (!weft_ring_is_near_(&ring->near[WEFT_RING_CONSUMER]))
+                return pop_one(ring, element, deadline);
+        for (int looks = 0; looks < LOOKS; looks++) {
+                int rc = weft_ring_pop_near_(ring, element);
+                if (rc != WEFT_RING_FAR_)
+                        return rc;
+        }
+        if (deadline == WEFT_NOW && is_empty(ring))
+                return -EAGAIN;
+        return pop_one(ring, element, deadline);
+}
+
 int weft_ring_push(weft_ring_t *ring, const void *element, uint64_t deadline)
 {
-        if (WEFT_UNLIKELY(!ring || !element))
-                return -EINVAL;
-        struct weft_ring_shared *sh = weft_ring_sh(ring);
-        uint64_t t = weft_load_rlx(&sh->push.pos), next = t + 1, value;
-        if (WEFT_UNLIKELY(not_mine(ring, &sh->push, WEFT_RING_PRODUCER) |
-                          weft_load_acq(&sh->closing)) || /* [C] */
-            WEFT_UNLIKELY(t >= weft_load_rlx(&sh->push.limit)))
-                return push_one(ring, element, deadline);
-        weft_a64_t *word = word_at(ring, t);
-        memcpy(&value, element, sizeof value);
-        weft_store_rlx(word, value);
-        weft_store_rel(stamp_of(word), next); /* [P] LP of push */
-        if (WEFT_UNLIKELY((next & WORDS) == WORDS))
-                weft_store_rlx(&sh->push.pos, next + 1);
-        else
-                weft_store_rlx(&sh->push.pos, next);
-        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
-        if (WEFT_UNLIKELY(weft_wait_waiters(&sh->not_empty) |
-                          weft_load_acq(&sh->closing))) /* [C] */
-                return pushed_late(sh, t);
-        return 0;
-}
-
-/* By the stamp, which is a position in the line of `word`, or of an earlier round. */
-static inline bool is_there(weft_a64_t *word, uint64_t h)
-{
-        return weft_load_acq(stamp_of(word)) - h - 1 < WORDS; /* [P] LP of empty */
-}
-
-/* The last word of a line, and all of it, has been read. */
-static inline void next_line(const struct weft_ring *ring, struct weft_ring_shared *sh,
-                             uint64_t next)
-{
-        weft_store_rel(&sh->pop.pos, next); /* [O] LP of pop */
-        if (!(next & (ring->step - 1)))
-                weft_store_rel(&sh->head, next); /* [O] */
-}
-
-static __attribute__((noinline)) int popped_late(struct weft_ring_shared *sh)
-{
-        weft_ring_wake(&sh->not_full);
-        return 0;
-}
-
-static __attribute__((noinline)) int pop_none(struct weft_ring *ring, void *element,
-                                              uint64_t deadline)
-{
-        struct weft_ring_shared *sh = weft_ring_sh(ring);
-        uint64_t h = weft_load_rlx(&sh->pop.pos);
-        if (deadline == WEFT_NOW && !weft_load_acq(&sh->closing)) {         /* [C] */
-                uint64_t stamp = weft_load_acq(stamp_of(word_at(ring, h))); /* [P] */
-                if (weft_stamp_is_before(&ring->units, stamp, h))
-                        return -EAGAIN;
-        }
-        return pop_one(ring, element, deadline);
+        int rc = ring && element ? weft_ring_push_near_(ring, element) : WEFT_RING_FAR_;
+        return rc == WEFT_RING_FAR_ ? weft_ring_push_far_1(ring, element, deadline) : rc;
 }
 
 int weft_ring_pop(weft_ring_t *ring, void *element, uint64_t deadline)
 {
-        if (WEFT_UNLIKELY(!ring || !element))
-                return -EINVAL;
-        struct weft_ring_shared *sh = weft_ring_sh(ring);
-        uint64_t h = weft_load_rlx(&sh->pop.pos), next = h + 1;
-        if (WEFT_UNLIKELY(not_mine(ring, &sh->pop, WEFT_RING_CONSUMER)))
-                return pop_one(ring, element, deadline);
-        weft_a64_t *word = word_at(ring, h);
-        for (int looks = 0; WEFT_UNLIKELY(!is_there(word, h)); looks++)
-                if (looks == LOOKS)
-                        return pop_none(ring, element, deadline);
-        uint64_t value = weft_load_rlx(word);
-        memcpy(element, &value, sizeof value);
-        if (WEFT_UNLIKELY((next & WORDS) == WORDS))
-                next_line(ring, sh, next + 1);
-        else
-                weft_store_rel(&sh->pop.pos, next); /* [O] LP of pop */
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);    /* the other half is membarrier */
-        return WEFT_LIKELY(!weft_wait_waiters(&sh->not_full)) ? 0 : popped_late(sh);
+        int rc = ring && element ? weft_ring_pop_near_(ring, element) : WEFT_RING_FAR_;
+        return rc == WEFT_RING_FAR_ ? weft_ring_pop_far_1(ring, element, deadline) : rc;
 }
 
 /* ---- many ------------------------------------------------------------------------ */

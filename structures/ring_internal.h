@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#define WEFT_RING_NO_INLINE /* here they are made */
 #include <weft/ring.h>
 
 #include "runtime/waitable.h"
@@ -15,14 +16,20 @@
 
 enum { WEFT_RING_TELLS = 8 }; /* `head` is told so often in one round of the ring */
 
+struct weft_ring_key_local { /* struct weft_ring_key */
+        weft_a64_t thread;
+        weft_a64_t seat;
+};
+
 struct weft_ring {
         struct weft_handle handle; /* first */
-        uint64_t serial;           /* the arena's; checked copies, like these: */
-        uint8_t *base;             /* of the units, or of the bytes */
-        uint64_t word_mask;        /* of positions, if elements are words */
-        weft_a64_t *keys;          /* by side: who may take the short way; ring_seat.c */
-        uint64_t step;             /* positions from one telling of `head` to the next */
-        uint64_t mask;             /* BYTES: of positions */
+        _Alignas(WEFT_LINE) struct weft_ring_near
+                near[2]; /* by side: the short way; <weft/ring_inline.h> */
+        struct weft_ring_key_local *keys; /* by side: who may take it; ring_seat.c */
+        uint64_t serial;                  /* the arena's; checked copies, like these: */
+        uint8_t *base;                    /* of the units, or of the bytes */
+        uint64_t step; /* positions from one telling of `head` to the next */
+        uint64_t mask; /* BYTES: of positions */
         uint64_t area_bytes;
         struct weft_units units; /* elements */
         uint32_t element_bytes;
@@ -33,6 +40,24 @@ struct weft_ring {
                 ordered[2]; /* by side that waits: the wait word for which it was done */
         struct weft_spin spin[3]; /* by side; for a seat */
 };
+
+/* What is compiled into others: new numbers there when this no longer holds. */
+#define WEFT_RING_FROM(side, member) \
+        (((int)offsetof(struct weft_ring_shared, member) - \
+          (int)offsetof(struct weft_ring_shared, side)) / \
+         (int)sizeof(uint64_t))
+_Static_assert(offsetof(struct weft_ring, near) ==
+                               offsetof(struct weft_ring_view, near) &&
+                       sizeof(struct weft_ring_key) ==
+                               sizeof(struct weft_ring_key_local) &&
+                       WEFT_RING_FROM(push, push.seat) == WEFT_RING_SEAT_ &&
+                       WEFT_RING_FROM(push, push.pos) == WEFT_RING_POS_ &&
+                       WEFT_RING_FROM(push, push.limit) == WEFT_RING_LIMIT_ &&
+                       WEFT_RING_FROM(push, closing) == WEFT_RING_CLOSING_ &&
+                       WEFT_RING_FROM(push, not_empty.word) == WEFT_RING_NOT_EMPTY_ &&
+                       WEFT_RING_FROM(pop, not_full.word) == WEFT_RING_NOT_FULL_ &&
+                       WEFT_RING_FROM(pop, head) == WEFT_RING_HEAD_,
+               "weft/ring_inline.h");
 
 /* One call under way. */
 struct weft_ring_op {
@@ -63,25 +88,23 @@ static inline bool weft_ring_has_records(const struct weft_ring *ring)
 WEFT_CHECK int weft_ring_sit(struct weft_ring *ring, struct weft_ring_side_shared *side,
                              struct weft_agent **agent);
 
-/* Makes room for keys that a fork wipes, for a ring of words. */
+/* Makes room for keys that a fork wipes: a child forgets them all. */
 void weft_ring_keys_make(struct weft_ring *ring);
 bool weft_ring_has_keys(const struct weft_ring *ring);
 void weft_ring_keys_drop(struct weft_ring *ring);
 
-/* An agent and its signature. While that stands in the seat he is there, and no other one
- * is at his address: so this one comparison tells whether the caller holds the side. A fork
- * forgets all keys: they lie in a page that the kernel wipes then, and 0 is nobody's. */
-static inline uint64_t weft_ring_key(const struct weft_agent *agent, uint64_t sig)
+/* This thread holds the side, by that signature: it may take the short way. */
+static inline void weft_ring_note(struct weft_ring *ring, int side, uint32_t sig)
 {
-        return ~((uintptr_t)agent ^ sig << 32);
-}
-
-/* This thread's agent holds the side: it may take the short way. */
-static inline void weft_ring_note(struct weft_ring *ring, int side,
-                                  const struct weft_agent *agent)
-{
-        if (ring->words && weft_ring_has_keys(ring))
-                weft_store_rlx(&ring->keys[side], weft_ring_key(agent, agent->sig));
+        struct weft_ring_key_local *key = &ring->keys[side];
+        if (weft_load_rlx(&key->seat) == sig &&
+            weft_load_rlx(&key->thread) == weft_ring_thread_())
+                return;
+        if (!ring->words || !weft_ring_has_keys(ring))
+                return;
+        weft_store_rlx(&key->seat, 0);
+        weft_store_rel(&key->thread, weft_ring_thread_()); /* [N] */
+        weft_store_rel(&key->seat, sig);                   /* [N] */
 }
 
 /* Every operation on a side begins with this. Who holds it has entered. */

@@ -67,16 +67,13 @@ static int view_of(struct weft_ring *ring, weft_arena_t *arena,
         ring->units = weft_units_of(copy.element_bytes);
         ring->units.mask = copy.room - 1;
         ring->step = (ring->step ? ring->step : 1) << ring->units.shift;
-        if (copy.element_bytes == sizeof(uint64_t) && !ring->fenced) {
-                ring->words = true;
-                ring->word_mask = copy.room * (WEFT_LINE / sizeof(uint64_t)) - 1;
-        }
+        ring->words = copy.element_bytes == sizeof(uint64_t) && !ring->fenced;
         return (uintptr_t)ring->base % sizeof(uint64_t) ? -EUCLEAN : 0;
 }
 
 static int view(struct weft_handle *handle)
 {
-        struct weft_ring *ring = (struct weft_ring *)handle;
+        struct weft_ring *ring = (struct weft_ring *)(void *)handle;
         int rc = view_of(ring, handle->arena, handle->sh);
         if (!rc)
                 weft_ring_keys_make(ring);
@@ -85,7 +82,7 @@ static int view(struct weft_handle *handle)
 
 static bool fits(const struct weft_handle *handle, const void *options)
 {
-        const struct weft_ring *ring = (const struct weft_ring *)handle;
+        const struct weft_ring *ring = (const struct weft_ring *)(const void *)handle;
         const struct weft_ring_options *o = options;
         return ring->flags == o->flags &&
                (ring->element_bytes == o->element_bytes ||
@@ -348,7 +345,6 @@ static struct weft_kind kind = {
         .version = WEFT_RING_FORMAT,
         .header_bytes = sizeof(struct weft_ring_shared),
         .recover = recover,
-        .init = init,
         .destroy = destroy,
         .check = check,
         .describe = describe,

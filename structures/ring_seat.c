@@ -20,10 +20,11 @@ static void take_over(struct weft_ring *ring, struct weft_ring_side_shared *side
                 pos = weft_ring_has_records(ring) ? weft_record_tail(ring, pos)
                                                   : weft_ring_tail(ring, pos);
                 weft_store_rlx(&side->pos, pos);
-                weft_store_rlx(&side->limit, 0); /* it looks at the head itself */
+                weft_store_rlx(&side->limit, 0); /* he looks himself */
                 return;
         }
         uint64_t seal = weft_load_acq(&sh->seal); /* [L] */
+        weft_store_rlx(&side->limit, 0);          /* he looks himself */
         if (seal && pos >= seal)
                 weft_store_rlx(&side->pos, pos | WEFT_RING_CLOSED);
         else
@@ -55,31 +56,47 @@ int weft_ring_sit(struct weft_ring *ring, struct weft_ring_side_shared *side,
         if (!rc)
                 rc = take(ring, side, *agent);
         if (!rc)
-                weft_ring_note(ring, side != &weft_ring_sh(ring)->push, *agent);
+                weft_ring_note(ring, side != &weft_ring_sh(ring)->push, (*agent)->sig);
         return rc;
 }
 
 /* ---- keys ------------------------------------------------------------------- */
 
-static weft_a64_t no_keys[2]; /* no agent's */
+static struct weft_ring_key_local no_keys[2]; /* nobody's */
 
 static size_t page_bytes(void)
 {
         return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static void make_near(struct weft_ring *ring, int which)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        ring->near[which] = (struct weft_ring_near){
+                .key = (void *)&ring->keys[which],
+                .side = which == WEFT_RING_PRODUCER ? &sh->push.seat.raw
+                                                    : &sh->pop.seat.raw,
+                .words = (void *)ring->base,
+                .mask = (ring->units.mask + 1) * (WEFT_LINE / sizeof(uint64_t)) - 1,
+                .tell = ring->step - 1,
+        };
+}
+
 /* Without memory for them everybody goes the long way. */
 void weft_ring_keys_make(struct weft_ring *ring)
 {
         int saved = errno;
-        void *page = mmap(NULL, page_bytes(), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *page = !ring->words ? MAP_FAILED
+                                  : mmap(NULL, page_bytes(), PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         ring->keys = no_keys;
         if (page != MAP_FAILED && madvise(page, page_bytes(), MADV_WIPEONFORK) == 0)
                 ring->keys = page;
         else if (page != MAP_FAILED)
                 munmap(page, page_bytes());
         errno = saved;
+        make_near(ring, WEFT_RING_PRODUCER);
+        make_near(ring, WEFT_RING_CONSUMER);
 }
 
 bool weft_ring_has_keys(const struct weft_ring *ring)

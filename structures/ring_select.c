@@ -48,7 +48,7 @@ static bool is_to_look_again(struct weft_ring *ring, const struct weft_case *c)
 static int do_case(struct weft_handle *handle, struct weft_agent *agent,
                    struct weft_case *c)
 {
-        struct weft_ring *ring = (struct weft_ring *)handle;
+        struct weft_ring *ring = (struct weft_ring *)(void *)handle;
         (void)agent;
         int rc = do_once(ring, c);
         return rc == -EAGAIN && is_to_look_again(ring, c) ? do_once(ring, c) : rc;
@@ -89,7 +89,7 @@ static int look_once(struct weft_ring *ring, const struct weft_case *c)
 static int look(struct weft_handle *handle, struct weft_agent *agent,
                 const struct weft_case *c)
 {
-        struct weft_ring *ring = (struct weft_ring *)handle;
+        struct weft_ring *ring = (struct weft_ring *)(void *)handle;
         (void)agent;
         int rc = look_once(ring, c);
         return rc == -EAGAIN && is_to_look_again(ring, c) ? look_once(ring, c) : rc;

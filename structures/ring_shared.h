@@ -14,7 +14,8 @@
  *   there      push.pos <= tail, where the stamps end; [pop.pos, tail) is in the ring
  *   full       tail is `capacity` elements behind pop.pos; capacity is such that then the
  *              next unit to be written may still hold what has not been popped
- *   limit      the producer's: the position at which it was full when he looked last
+ *   limit      up to where a side may go without a look: the producer's is where it was
+ *              full when he looked last, the consumer's the stamp that he saw last
  *   head       pop.pos as it was told last: every eighth of the ring. The producer looks
  *              there when he comes to his limit, and at pop.pos itself only if he finds it
  *              full even so: that line is written by each pop
@@ -58,6 +59,8 @@
  *   [L] seal -> seal     the tail, before it was sealed
  *   [W] store -> sleep   a fence, and the count: see WAITING
  *   [M] order -> look    the wait word for which this process has ordered the others
+ *   [N] note -> near     the seat's signature in a key, after the thread whose it is;
+ *                        other end: <weft/ring_inline.h>, where also [P] [O] [C] [W] are
  */
 #ifndef WEFT_STRUCTURES_RING_SHARED_H
 #define WEFT_STRUCTURES_RING_SHARED_H
@@ -80,7 +83,7 @@ WEFT_PIN(struct weft_ring_record_shared, WEFT_RING_STEP);
 struct weft_ring_side_shared { /* two lines: the prefetcher fetches pairs */
         weft_a64_t seat;       /* signature of its holder, or 0 */
         weft_a64_t pos;
-        weft_a64_t limit; /* the producer's */
+        weft_a64_t limit;
         uint64_t spare[13];
 };
 WEFT_PIN(struct weft_ring_side_shared, 128);

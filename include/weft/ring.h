@@ -181,4 +181,6 @@ WEFT_API WEFT_CHECK int weft_ring_info(weft_ring_t *ring, struct weft_ring_info 
 #ifdef __cplusplus
 }
 #endif
+
+#include <weft/ring_inline.h>
 #endif

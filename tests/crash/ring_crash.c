@@ -27,7 +27,13 @@ enum {
         POPS = 2,
         POPS_MANY = 4,
         SHUTS = 8,
+        EDGE = 16,   /* it is about the last word of a line */
+        CALLED = 32, /* of the library, where the compiler would have it here */
 };
+
+static int (*const volatile push_called)(weft_ring_t *, const void *,
+                                         uint64_t) = weft_ring_push;
+static int (*const volatile pop_called)(weft_ring_t *, void *, uint64_t) = weft_ring_pop;
 
 static struct { /* what a survivor has got */
         uint64_t got[MOST];
@@ -95,6 +101,8 @@ static int push(struct crash *c, uint64_t number)
 {
         char element[LARGE];
         element_fill(c, element, number);
+        if (may(c, CALLED))
+                return push_called(ring_of(c), element, WEFT_NOW);
         return c->self->arg[MODE] == RECORD
                        ? weft_ring_push_record(ring_of(c), element, LARGE, WEFT_NOW)
                        : weft_ring_push(ring_of(c), element, WEFT_NOW);
@@ -108,6 +116,8 @@ static int pop(struct crash *c, uint64_t *number)
                 int64_t n = weft_ring_pop_record(ring_of(c), element, LARGE, WEFT_NOW);
                 CRASH_MUST(c, CRASH_BROKEN, n < 0 || n == LARGE);
                 rc = n < 0 ? (int)n : 0;
+        } else if (may(c, CALLED)) {
+                rc = pop_called(ring_of(c), element, WEFT_NOW);
         } else {
                 rc = weft_ring_pop(ring_of(c), element, WEFT_NOW);
         }
@@ -127,7 +137,7 @@ static void setup(struct crash *c)
         weft_kit_create(c);
         WEFT_MUST(c, weft_ring_create(arena_of(c), "r", &options, &ring));
         c->handle = ring;
-        for (uint64_t i = 0; i < 2 * capacity_of(c) + 5; i++) {
+        for (uint64_t i = may(c, EDGE) ? 1 : 0; i < 2 * capacity_of(c) + 5; i++) {
                 WEFT_MUST(c, push(c, 999));
                 WEFT_MUST(c, pop(c, &number));
         }
@@ -204,6 +214,15 @@ static void prepare_take(struct crash *c)
 {
         WEFT_MUST(c, weft_ring_take(ring_of(c), &hand, WEFT_NOW));
         CRASH_MUST(c, CRASH_BROKEN, element_read(c, hand.at) == 1);
+}
+
+/* It has popped one, and knows that there are more in the line. */
+static void prepare_known(struct crash *c)
+{
+        uint64_t number;
+        WEFT_MUST(c, pop(c, &number));
+        CRASH_MUST(c, CRASH_BROKEN, number == 1);
+        c->note->value[BATCH] = number;
 }
 
 /* ---- the operations: value[0] counts pushes that are done; value[1 ..] were popped -- */
@@ -575,6 +594,14 @@ static const struct crash_case cases[] = {
         MODES("push/middle", prepare_warm, op_push, 6, PUSHES),
         MODES("push/full", prepare_warm, op_push, FULL, PUSHES),
         MODES("push/first operation", NULL, op_push, 1, PUSHES),
+        OP("word/pop/known", prepare_known, op_pop, 5, WORD, POPS),
+        OP("word/pop/end of a line", prepare_seat, op_pop, 3, WORD, POPS | EDGE),
+        OP("word/push called/middle", prepare_warm, op_push, 5, WORD, PUSHES | CALLED),
+        OP("word/push called/end of a line", prepare_warm, op_push, 6, WORD,
+           PUSHES | CALLED),
+        OP("word/pop called/known", prepare_known, op_pop, 5, WORD, POPS | CALLED),
+        OP("word/pop called/end of a line", prepare_seat, op_pop, 3, WORD,
+           POPS | EDGE | CALLED),
         OP("record/pop/empty", prepare_seat, op_pop, 0, RECORD, POPS),
         MODES("pop/middle", prepare_seat, op_pop, 3, POPS),
         MODES("pop/full", prepare_seat, op_pop, FULL, POPS),
@@ -622,6 +649,7 @@ static const struct crash_case cases[] = {
         CASE("block/open", setup, weft_kit_open, NULL, op_open, survive_create, verify, 0,
              BLOCK, 0),
         SLEEPER("word/push/asleep", op_push, 0, WORD, PUSHES),
+        SLEEPER("word/push called/asleep", op_push, 0, WORD, PUSHES | CALLED),
         SLEEPER("record/commit/asleep", op_push, 0, RECORD, PUSHES),
         SLEEPER("word/pop/asleep", op_pop, FULL, WORD, POPS),
         SLEEPER("block/pop_n/asleep", op_pop_n, FULL, BLOCK, POPS_MANY),
