@@ -32,6 +32,8 @@ weft_module(structures set WITHOUT shared)
 weft_test(unit runtime error)
 weft_test(unit runtime desk)
 weft_test(crash runtime desk)
+weft_test(unit structures part)
+weft_test(crash structures part)
 weft_test(unit sync sync_kinds)
 weft_test(crash runtime selftest)
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug") # it tests the harness, not what that tests

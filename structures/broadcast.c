@@ -154,15 +154,6 @@ static inline void fence_for_others(const struct weft_broadcast_view *v)
                 __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/* The cells that come next have been read by others: gets their lines for writing while
- * there is other work to do. Nearly twice as fast. Where it is not known it does nothing. */
-static inline void own_soon(const struct weft_broadcast_view *v, uint64_t p)
-{
-        if (p % WEFT_BROADCAST_LINE_CELLS == 0)
-                __asm__ volatile("prefetchw %0" ::"m"(
-                        *weft_broadcast_stamp(v, p + 4 * WEFT_BROADCAST_LINE_CELLS)));
-}
-
 /* Says that position p is being written; who looks for the end, or for what is retained,
  * sees that after a fence. -EAGAIN: the limit has moved, and it is taken back. */
 static inline int open_cell(const struct weft_broadcast_view *v, uint64_t p)
@@ -218,7 +209,7 @@ static int put_one(struct weft_broadcast_op *op)
                 if (rc)
                         break;
                 if (weft_broadcast_is_small(v)) {
-                        own_soon(v, p);
+                        weft_broadcast_own_soon(v, p);
                         weft_store_rlx(weft_broadcast_what(v, p),
                                        weft_broadcast_load(v, from));
                 } else {
@@ -274,42 +265,24 @@ static __attribute__((noinline)) int publish_any(struct weft_broadcast *b,
         return b && element ? put(&op, deadline) : -EINVAL;
 }
 
-static __attribute__((noinline)) int told(struct weft_broadcast_shared *sh)
+void weft_broadcast_wake_subscribers(struct weft_broadcast_shared *sh)
 {
         weft_wait_signal(&sh->not_empty, INT32_MAX);
-        return 0;
 }
 
-/* The short way: one producer, an element of 8 bytes, nothing unusual. */
 int weft_broadcast_publish(weft_broadcast_t *broadcast, const void *element,
                            uint64_t deadline)
 {
-        uint64_t value;
-        if (WEFT_UNLIKELY(!broadcast || !element) || !broadcast->v.one)
-                return publish_any(broadcast, element, deadline);
-        const struct weft_broadcast_view *v = &broadcast->v;
-        struct weft_broadcast_shared *sh = v->sh;
-        uint64_t p = weft_load_rlx(&sh->tail);
-        if (WEFT_UNLIKELY(v->element_bytes != sizeof value || v->fences ||
-                          !weft_broadcast_is_me(broadcast->serial,
-                                                weft_load_rlx(&sh->producer)) ||
-                          weft_load_rlx(&sh->loan) ||
-                          p >= weft_load_acq(&sh->limit.lo))) /* [L] */
-                return publish_any(broadcast, element, deadline);
-        weft_a64_t *stamp = (weft_a64_t *)(void *)(v->cells + (p & v->mask) * 16);
-        weft_store_rlx(stamp, 2 * p);
-        own_soon(v, p);
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (WEFT_UNLIKELY(p >= weft_load_acq(&sh->limit.lo))) { /* [L] */
-                weft_store_rlx(stamp, 2 * p - 2);
-                return publish_any(broadcast, element, deadline);
-        }
-        memcpy(&value, element, sizeof value);
-        weft_store_rlx(stamp + 1, value);
-        weft_store_rel(stamp, 2 * p + 1); /* [P] LP of publish */
-        weft_store_rel(&sh->tail, p + 1); /* [H] */
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        return WEFT_UNLIKELY(weft_wait_waiters(&sh->not_empty)) ? told(sh) : 0;
+        if (WEFT_LIKELY(broadcast && element) &&
+            weft_broadcast_put_short(broadcast, element))
+                return 0;
+        return publish_any(broadcast, element, deadline);
+}
+
+int weft_broadcast_publish_long(weft_broadcast_t *broadcast, const void *element,
+                                uint64_t deadline)
+{
+        return publish_any(broadcast, element, deadline);
 }
 
 int64_t weft_broadcast_publish_n(weft_broadcast_t *broadcast, const void *elements,
@@ -463,19 +436,20 @@ int weft_broadcast_seal(const struct weft_broadcast_view *v)
 }
 
 /* Crash in shutdown: after the LP it has happened; the end is found by who comes to it. */
+int weft_broadcast_end(const struct weft_broadcast_view *v)
+{
+        weft_broadcast_unsettle(v, true);
+        int rc = v->one ? 0 : weft_broadcast_seal(v);
+        weft_wait_signal(&v->sh->not_empty, INT32_MAX);
+        weft_wait_signal(&v->sh->not_full, INT32_MAX);
+        return rc;
+}
+
 int weft_broadcast_shutdown(weft_broadcast_t *broadcast)
 {
         struct weft_agent *agent;
         if (!broadcast)
                 return -EINVAL;
-        struct weft_broadcast_view *v = &broadcast->v;
         int rc = weft_handle_enter(&broadcast->handle, &agent);
-        if (rc)
-                return rc;
-        weft_broadcast_unsettle(v, true);
-        if (!v->one)
-                rc = weft_broadcast_seal(v);
-        weft_wait_signal(&v->sh->not_empty, INT32_MAX);
-        weft_wait_signal(&v->sh->not_full, INT32_MAX);
-        return rc;
+        return rc ? rc : weft_broadcast_end(&broadcast->v);
 }

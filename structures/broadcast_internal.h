@@ -72,6 +72,10 @@ struct weft_subscriber {
         struct weft_broadcast_seat_shared *seat; /* NULL: read-only */
         struct weft_broadcast_view v;
         struct weft_spin spin;
+        /* For the rooms above: asked when nothing is there, by any thread. -EAGAIN, or why
+         * there is no use in waiting; changes nothing. NULL: nobody is asked. */
+        int (*guard)(const void *guarded);
+        const void *guarded;
 };
 
 /* ---- cells ------------------------------------------------------------------------- */
@@ -173,6 +177,9 @@ static inline bool weft_broadcast_is_shut(const struct weft_broadcast_view *v)
         return weft_load_acq(&v->sh->limit.hi) & 1; /* [L] */
 }
 
+/* As weft_broadcast_shutdown(), by anybody. Repeatable. */
+WEFT_CHECK int weft_broadcast_end(const struct weft_broadcast_view *v);
+
 /* MANY: seals the tail, so that nothing more comes. */
 WEFT_CHECK int weft_broadcast_seal(const struct weft_broadcast_view *v);
 
@@ -251,6 +258,98 @@ static inline bool weft_broadcast_leave(struct weft_broadcast_seat_shared *seat,
         uint64_t gone = weft_broadcast_word(weft_broadcast_generation(word),
                                             WEFT_BROADCAST_FREE, 0);
         return weft_cas_acq_rel(&seat->word, &word, gone); /* [J] LP of unsubscribe */
+}
+
+/* ---- the short ways: inline, also for who has a ring as a part ----------------------------- */
+
+/* All else, and waiting: as the calls. */
+WEFT_CHECK int weft_broadcast_publish_long(weft_broadcast_t *broadcast,
+                                           const void *element, uint64_t deadline);
+WEFT_CHECK int weft_broadcast_next_long(struct weft_subscriber *s, void *element,
+                                        uint64_t *sequence, uint64_t *lost,
+                                        uint64_t deadline);
+void weft_broadcast_wake_subscribers(struct weft_broadcast_shared *sh);
+void weft_broadcast_wake_publishers(struct weft_broadcast_shared *sh);
+
+/* The cells that come next have been read by others: gets their lines for writing while
+ * there is other work to do. Nearly twice as fast. Where it is not known it does nothing. */
+static inline void weft_broadcast_own_soon(const struct weft_broadcast_view *v,
+                                           uint64_t p)
+{
+        if (p % WEFT_BROADCAST_LINE_CELLS == 0)
+                __asm__ volatile("prefetchw %0" ::"m"(
+                        *weft_broadcast_stamp(v, p + 4 * WEFT_BROADCAST_LINE_CELLS)));
+}
+
+/* One producer, an element of 8 bytes, nothing unusual: published; else false. */
+static inline bool weft_broadcast_put_short(struct weft_broadcast *b, const void *element)
+{
+        const struct weft_broadcast_view *v = &b->v;
+        struct weft_broadcast_shared *sh = v->sh;
+        uint64_t value, p = weft_load_rlx(&sh->tail);
+        if (WEFT_UNLIKELY(
+                    !v->one || v->element_bytes != sizeof value || v->fences ||
+                    !weft_broadcast_is_me(b->serial, weft_load_rlx(&sh->producer)) ||
+                    weft_load_rlx(&sh->loan) ||
+                    p >= weft_load_acq(&sh->limit.lo))) /* [L] */
+                return false;
+        weft_a64_t *stamp = (weft_a64_t *)(void *)(v->cells + (p & v->mask) * 16);
+        weft_store_rlx(stamp, 2 * p);
+        weft_broadcast_own_soon(v, p);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (WEFT_UNLIKELY(p >= weft_load_acq(&sh->limit.lo))) { /* [L] */
+                weft_store_rlx(stamp, 2 * p - 2);
+                return false;
+        }
+        memcpy(&value, element, sizeof value);
+        weft_store_rlx(stamp + 1, value);
+        weft_store_rel(stamp, 2 * p + 1); /* [P] LP of publish */
+        weft_store_rel(&sh->tail, p + 1); /* [H] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (WEFT_UNLIKELY(weft_wait_waiters(&sh->not_empty)))
+                weft_broadcast_wake_subscribers(sh);
+        return true;
+}
+
+/* Crash in next: what was read counts for nobody: its subscription goes, too. */
+static inline void weft_broadcast_advance(struct weft_subscriber *s, uint64_t p)
+{
+        weft_store_rlx(&s->pos, p + 1);
+        if (WEFT_UNLIKELY(!s->seat))
+                return;
+        weft_store_rel(&s->seat->cursor, p + 1); /* [N] LP of making room */
+        if (!s->v.blocks)
+                return;
+        if (WEFT_UNLIKELY(s->v.fences))
+                weft_fence_seq(); /* [N] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (WEFT_UNLIKELY(weft_wait_waiters(&s->v.sh->not_full)))
+                weft_broadcast_wake_publishers(s->v.sh);
+}
+
+/* An element of 8 bytes that is there: got; else false. */
+static inline bool weft_broadcast_get_short(struct weft_subscriber *s, void *element,
+                                            uint64_t *sequence, uint64_t *lost)
+{
+        if (WEFT_UNLIKELY(s->v.element_bytes != 8) ||
+            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)))
+                return false;
+        uint64_t p = weft_load_rlx(&s->pos);
+        const weft_a64_t *cell =
+                (const weft_a64_t *)(const void *)(s->v.cells + (p & s->v.mask) * 16);
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1) || /* [P] */
+            WEFT_UNLIKELY(s->taken || s->unseen))
+                return false;
+        uint64_t value = weft_load_acq(cell + 1);            /* [P] before the stamp */
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] LP of next */
+                return false;
+        memcpy(element, &value, sizeof value);
+        if (sequence)
+                *sequence = p - (s->v.mask + 1);
+        if (lost)
+                *lost = 0;
+        weft_broadcast_advance(s, p);
+        return true;
 }
 
 #endif

@@ -74,13 +74,29 @@ static inline int copy_out(struct weft_broadcast_view *v, uint64_t p, uint8_t *t
         return at ? 0 : -EUCLEAN;
 }
 
+/* Nothing is there, and it is not shut: the guard is asked. What he says counts if that is
+ * still so: what he knows of may have come after it. -EPIPE: it is shut. */
+static int ask_guard(struct weft_subscriber *s, uint64_t p)
+{
+        struct weft_broadcast_view *v = &s->v;
+        int rc = s->guard ? s->guard(s->guarded) : -EAGAIN;
+        if (WEFT_LIKELY(rc == -EAGAIN))
+                return rc;
+        if (weft_broadcast_is_shut(v))
+                return -EPIPE;
+        return stamp_of(v, p) > 2 * p ? 0 : rc;
+}
+
 /* Position p is not there, nor gone. -EAGAIN; it is shut: -EPIPE if it will never come, 0
- * if it has come meanwhile. */
+ * if it has come meanwhile; or what the guard says. */
 static int at_end(struct weft_subscriber *s, uint64_t p)
 {
         struct weft_broadcast_view *v = &s->v;
-        if (WEFT_LIKELY(!weft_broadcast_is_shut(v)))
-                return -EAGAIN;
+        if (WEFT_LIKELY(!weft_broadcast_is_shut(v))) {
+                int rc = ask_guard(s, p);
+                if (WEFT_LIKELY(rc != -EPIPE))
+                        return rc;
+        }
         uint64_t t = weft_broadcast_hint(v);
         int rc = 0;
         if (v->one) {
@@ -138,25 +154,9 @@ static uint64_t skip(struct weft_subscriber *s, uint64_t p, uint32_t tries)
         return to;
 }
 
-static __attribute__((noinline)) void tell_publishers(struct weft_broadcast_shared *sh)
+void weft_broadcast_wake_publishers(struct weft_broadcast_shared *sh)
 {
         weft_wait_signal(&sh->not_full, INT32_MAX);
-}
-
-/* Crash in next: what was read counts for nobody: its subscription goes, too. */
-static inline void advance(struct weft_subscriber *s, uint64_t p)
-{
-        weft_store_rlx(&s->pos, p + 1);
-        if (WEFT_UNLIKELY(!s->seat))
-                return;
-        weft_store_rel(&s->seat->cursor, p + 1); /* [N] LP of making room */
-        if (!s->v.blocks)
-                return;
-        if (WEFT_UNLIKELY(s->v.fences))
-                weft_fence_seq(); /* [N] */
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (WEFT_UNLIKELY(weft_wait_waiters(&s->v.sh->not_full)))
-                tell_publishers(s->v.sh);
 }
 
 /* Finds the next one that is there; counts those that are not there any more. */
@@ -200,7 +200,7 @@ static int get_one(struct get *g)
                 }
                 rc = copy_out(v, p, g->to); /* LP of next */
                 if (!rc)
-                        advance(s, p);
+                        weft_broadcast_advance(s, p);
                 if (rc != -ENOENT)
                         return rc;
         }
@@ -219,7 +219,7 @@ static int attempt_get(void *context)
                 if (stamp_of(v, p) != 2 * p + 1 ||
                     copy_out(v, p, g->to + g->done * v->element_bytes))
                         break;
-                advance(g->s, p);
+                weft_broadcast_advance(g->s, p);
         }
         return 0;
 }
@@ -288,38 +288,20 @@ static int get(struct get *g, uint64_t *sequence, uint64_t *lost, uint64_t deadl
 
 /* ---- the calls --------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) int next_any(struct weft_subscriber *s, void *element,
-                                              uint64_t *sequence, uint64_t *lost,
-                                              uint64_t deadline)
+int weft_broadcast_next_long(struct weft_subscriber *s, void *element, uint64_t *sequence,
+                             uint64_t *lost, uint64_t deadline)
 {
         struct get g = { .s = s, .to = element, .n = 1 };
         return s && element ? get(&g, sequence, lost, deadline) : -EINVAL;
 }
 
-/* The short way: an element of 8 bytes that is there. */
 int weft_broadcast_next(weft_subscriber_t *subscriber, void *element, uint64_t *sequence,
                         uint64_t *lost, uint64_t deadline)
 {
-        struct weft_subscriber *s = subscriber;
-        if (WEFT_UNLIKELY(!s || !element) || WEFT_UNLIKELY(s->v.element_bytes != 8) ||
-            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)))
-                return next_any(s, element, sequence, lost, deadline);
-        uint64_t p = weft_load_rlx(&s->pos);
-        const weft_a64_t *cell =
-                (const weft_a64_t *)(const void *)(s->v.cells + (p & s->v.mask) * 16);
-        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1) || /* [P] */
-            WEFT_UNLIKELY(s->taken || s->unseen))
-                return next_any(s, element, sequence, lost, deadline);
-        uint64_t value = weft_load_acq(cell + 1);            /* [P] before the stamp */
-        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] LP of next */
-                return next_any(s, element, sequence, lost, deadline);
-        memcpy(element, &value, sizeof value);
-        if (sequence)
-                *sequence = p - (s->v.mask + 1);
-        if (lost)
-                *lost = 0;
-        advance(s, p);
-        return 0;
+        if (WEFT_LIKELY(subscriber && element) &&
+            weft_broadcast_get_short(subscriber, element, sequence, lost))
+                return 0;
+        return weft_broadcast_next_long(subscriber, element, sequence, lost, deadline);
 }
 
 int64_t weft_broadcast_next_n(weft_subscriber_t *subscriber, void *elements, size_t n,
@@ -358,13 +340,13 @@ int weft_broadcast_release(weft_subscriber_t *subscriber)
         bool still = is_still(&s->v, p);
         if (!still)
                 lose(s, p, p + 1);
-        advance(s, p);
+        weft_broadcast_advance(s, p);
         return still ? 0 : -ENOENT;
 }
 
 int weft_broadcast_try_next(struct weft_subscriber *s, void *element, uint64_t *sequence)
 {
-        return next_any(s, element, sequence, NULL, WEFT_NOW);
+        return weft_broadcast_next_long(s, element, sequence, NULL, WEFT_NOW);
 }
 
 int weft_broadcast_look_for_next(struct weft_subscriber *s)

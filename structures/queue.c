@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "structures/queue_internal.h"
+#include "structures/queue_word.h"
 
 /* ---- walking ------------------------------------------------------------- */
 
@@ -233,102 +234,48 @@ static int64_t pop_some(struct weft_queue *q, void *to, size_t n, uint64_t deadl
         return rc ? rc : (int64_t)op.done;
 }
 
-/* ---- one word: the shortest way, for an element of 8 bytes in a cell ---------- */
+/* ---- one word: the rest ------------------------------------------------------- */
 
-static __attribute__((noinline)) int push_one(struct weft_queue *q, const void *element,
+static __attribute__((noinline)) int push_one(void *queue, const void *element,
                                               uint64_t deadline)
 {
-        if (!q || !element)
+        if (!queue || !element)
                 return -EINVAL;
-        int64_t n = push_some(q, element, 1, deadline);
+        int64_t n = push_some(queue, element, 1, deadline);
         return n < 0 ? (int)n : 0;
 }
 
-static __attribute__((noinline)) int pop_one(struct weft_queue *q, void *element,
+static __attribute__((noinline)) int pop_one(void *queue, void *element,
                                              uint64_t deadline)
 {
-        if (!q || !element)
+        if (!queue || !element)
                 return -EINVAL;
-        int64_t n = pop_some(q, element, 1, deadline);
+        int64_t n = pop_some(queue, element, 1, deadline);
         return n < 0 ? (int)n : 0;
 }
 
-static __attribute__((noinline)) int push_told(struct weft_queue_shared *sh, uint64_t t)
+int weft_queue_push_told(struct weft_queue_shared *sh, uint64_t t)
 {
         weft_queue_hint(&sh->tail, t - 1, t);
         weft_wait_signal(&sh->not_empty, 1);
         return 0;
 }
 
-static __attribute__((noinline)) int pop_told(struct weft_queue_shared *sh, uint64_t h)
+int weft_queue_pop_told(struct weft_queue_shared *sh, uint64_t h)
 {
         weft_queue_hint(&sh->head, h - 1, h);
         weft_wait_signal(&sh->not_full, 1);
         return 0;
 }
 
-/* This thread's record, if it has one and this is a queue of words; else NULL. */
-static inline struct weft_queue_mine *word_mine(struct weft_queue *q)
-{
-        if (WEFT_UNLIKELY(weft_me.serial != q->arena_serial || !weft_alive->raw))
-                return NULL;
-        const struct weft_agent *agent = weft_me.agent;
-        struct weft_queue_mine *mine = &q->first;
-        if (WEFT_UNLIKELY(weft_load_rlx(&mine->word_sig) != agent->sig)) {
-                mine = &q->mine[agent->index];
-                if (weft_load_rlx(&mine->word_sig) != agent->sig)
-                        return NULL;
-        }
-        return mine;
-}
-
-static inline bool is_due(const struct weft_wait_shared *wait, uint64_t pos)
-{
-        return pos % WEFT_QUEUE_INTERVAL == 0 || weft_wait_waiters(wait) != 0;
-}
-
-/* Whatever is not as usual is left to push_one: and so nothing is saved or restored. */
 int weft_queue_push(weft_queue_t *queue, const void *element, uint64_t deadline)
 {
-        struct weft_queue_mine *mine;
-        uint64_t value;
-        if (WEFT_UNLIKELY(!queue || !element) || !(mine = word_mine(queue)))
-                return push_one(queue, element, deadline);
-
-        struct weft_queue_shared *sh = queue->v.sh;
-        uint64_t t = mine->tail;
-        weft_a128_t *cell = &queue->v.cells[t & queue->v.mask];
-        memcpy(&value, element, sizeof value);
-        struct weft_pair seen = { 2 * t, weft_load_rlx(&cell->hi) };
-        struct weft_pair full = { 2 * t + 1, value };
-        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * t) ||
-            WEFT_UNLIKELY(weft_load_acq(&sh->closing)) || /* [C] */
-            WEFT_UNLIKELY(
-                    !weft_cas16_acq_rel(cell, &seen, full))) /* [P] [O] LP of push */
-                return push_one(queue, element, deadline);
-        mine->tail = ++t;
-        return WEFT_UNLIKELY(is_due(&sh->not_empty, t)) ? push_told(sh, t) : 0;
+        return weft_queue_push_word(queue, element, deadline, push_one, queue);
 }
 
 int weft_queue_pop(weft_queue_t *queue, void *element, uint64_t deadline)
 {
-        struct weft_queue_mine *mine;
-        if (WEFT_UNLIKELY(!queue || !element) || !(mine = word_mine(queue)))
-                return pop_one(queue, element, deadline);
-
-        struct weft_queue_shared *sh = queue->v.sh;
-        uint64_t h = mine->head;
-        weft_a128_t *cell = &queue->v.cells[h & queue->v.mask];
-        uint64_t lo = weft_load_acq(&cell->lo); /* [P] before the value */
-        if (WEFT_UNLIKELY(lo != 2 * h + 1))
-                return pop_one(queue, element, deadline);
-        uint64_t value = weft_load_rlx(&cell->hi);
-        if (WEFT_UNLIKELY(!weft_cas_acq_rel(/* [P] [O] LP of pop */
-                                            &cell->lo, &lo, 2 * (h + queue->v.mask + 1))))
-                return pop_one(queue, element, deadline);
-        memcpy(element, &value, sizeof value);
-        mine->head = ++h;
-        return WEFT_UNLIKELY(is_due(&sh->not_full, h)) ? pop_told(sh, h) : 0;
+        return weft_queue_pop_word(queue, element, deadline, pop_one, queue);
 }
 
 /* ---- batches ------------------------------------------------------------------- */
@@ -352,19 +299,21 @@ int64_t weft_queue_pop_n(weft_queue_t *queue, void *elements, size_t n, uint64_t
 
 /* Crash in shutdown: after `closing` is set it has happened; poppers seal, and who
  * waits looks again by himself. */
+int weft_queue_shut(const struct weft_queue_view *v, uint64_t pos)
+{
+        struct weft_queue_shared *sh = v->sh;
+        (void)weft_swap_acq_rel(&sh->closing, 1); /* [C] LP of shutdown */
+        int rc = weft_queue_seal(v, &pos);
+        weft_wait_signal(&sh->not_empty, INT32_MAX);
+        weft_wait_signal(&sh->not_full, INT32_MAX);
+        return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
+}
+
 int weft_queue_shutdown(weft_queue_t *queue)
 {
         struct weft_queue_op op = { 0 };
         if (!queue)
                 return -EINVAL;
         int rc = weft_queue_begin(queue, &op);
-        if (rc)
-                return rc;
-        struct weft_queue_shared *sh = queue->v.sh;
-        (void)weft_swap_acq_rel(&sh->closing, 1); /* [C] LP of shutdown */
-        uint64_t pos = op.mine->tail;
-        rc = weft_queue_seal(&queue->v, &pos);
-        weft_wait_signal(&sh->not_empty, INT32_MAX);
-        weft_wait_signal(&sh->not_full, INT32_MAX);
-        return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
+        return rc ? rc : weft_queue_shut(&queue->v, op.mine->tail);
 }

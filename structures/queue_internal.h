@@ -283,6 +283,9 @@ static inline void weft_queue_hint(weft_a64_t *hint, uint64_t was, uint64_t now)
                 weft_queue_publish(hint, now);
 }
 
+/* What shutdown does; `pos` is where to look for the tail. Wakes all. 0 or -EUCLEAN. */
+WEFT_CHECK int weft_queue_shut(const struct weft_queue_view *v, uint64_t pos);
+
 /* Seals the tail, if it is not full. 0, -EAGAIN full, -EPIPE it is sealed, -EUCLEAN. */
 WEFT_CHECK int weft_queue_seal(const struct weft_queue_view *v, uint64_t *pos);
 

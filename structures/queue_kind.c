@@ -155,6 +155,18 @@ static int recover(struct weft_object *o, uint32_t sig)
         return 0;
 }
 
+/* For a whole that it is part of. */
+static int shut(struct weft_object *o)
+{
+        struct weft_queue_view v;
+        int rc = view_of(o, &v);
+        if (rc)
+                return rc;
+        uint64_t pos = weft_load_acq(&v.sh->tail); /* [H] */
+        bool is_sane = pos > v.mask && pos < WEFT_QUEUE_POSITION_MAX;
+        return weft_queue_shut(&v, is_sane ? pos : v.mask + 1);
+}
+
 struct freeing {
         struct weft_agent *agent;
 };
@@ -296,6 +308,7 @@ struct weft_kind weft_queue_kind = {
         .drop = weft_queue_drop,
         .fits = weft_queue_fits,
         .init = weft_queue_init,
+        .shut = shut,
         .waitable = &weft_queue_waitable,
 };
 

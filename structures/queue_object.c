@@ -158,7 +158,8 @@ int weft_queue_see(struct weft_handle *handle)
 
 bool weft_queue_fits(const struct weft_handle *handle, const void *options)
 {
-        const struct weft_queue_view *v = &((const struct weft_queue *)handle)->v;
+        const struct weft_queue *q = (const void *)handle;
+        const struct weft_queue_view *v = &q->v;
         const struct weft_queue_options *o = options;
         return v->element_bytes == o->element_bytes && v->flags == o->flags;
 }

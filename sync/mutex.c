@@ -16,6 +16,8 @@ enum { DEPTH_MAX = 1 << 30, SPIN_CALM = 64 };
 struct op {
         struct weft_mutex *m;
         struct weft_agent *agent;
+        bool (*over)(const void *context); /* NULL: nobody is asked */
+        const void *context;
 };
 
 static struct weft_mutex_shared *shared(const struct weft_mutex *m)
@@ -79,7 +81,8 @@ int weft_mutex_attempt(struct weft_mutex *m, struct weft_agent *agent)
 static int attempt(void *context)
 {
         struct op *op = context;
-        return weft_mutex_attempt(op->m, op->agent);
+        int rc = weft_mutex_attempt(op->m, op->agent);
+        return rc == -EAGAIN && op->over && op->over(op->context) ? -ECANCELED : rc;
 }
 
 /* Gives up what could not be repaired, however often it is locked. */
@@ -154,19 +157,32 @@ static int wait_in_line(struct op *op, uint64_t deadline)
 
 /* ---- calls ------------------------------------------------------------------- */
 
+static int wait_for_it(struct op *op, uint64_t deadline)
+{
+        struct weft_mutex *m = op->m;
+        int rc = weft_handle_enter(&m->handle, &op->agent);
+        if (rc)
+                return rc;
+        rc = attempt(op);
+        if (rc == -EAGAIN && deadline != WEFT_NOW)
+                rc = m->line ? wait_in_line(op, deadline)
+                             : weft_wait_for(op->agent, &shared(m)->wait, &m->spin,
+                                             attempt, op, deadline);
+        return rc ? rc : weft_mutex_locked(m, op->agent);
+}
+
 /* All that is not as simple as it mostly is. */
 static NOINLINE int lock(weft_mutex_t *mutex, uint64_t deadline)
 {
         struct op op = { .m = mutex };
-        int rc = weft_handle_enter(&mutex->handle, &op.agent);
-        if (rc)
-                return rc;
-        rc = weft_mutex_attempt(mutex, op.agent);
-        if (rc == -EAGAIN && deadline != WEFT_NOW)
-                rc = mutex->line ? wait_in_line(&op, deadline)
-                                 : weft_wait_for(op.agent, &shared(mutex)->wait,
-                                                 &mutex->spin, attempt, &op, deadline);
-        return rc ? rc : weft_mutex_locked(mutex, op.agent);
+        return wait_for_it(&op, deadline);
+}
+
+int weft_mutex_lock_unless(weft_mutex_t *m, bool (*over)(const void *context),
+                           const void *context, uint64_t deadline)
+{
+        struct op op = { .m = m, .over = over, .context = context };
+        return wait_for_it(&op, deadline);
 }
 
 int weft_mutex_lock(weft_mutex_t *mutex, uint64_t deadline)
@@ -353,6 +369,11 @@ static bool fits(const struct weft_handle *handle, const void *options)
 {
         const struct weft_mutex_options *o = options;
         return ((const struct weft_mutex *)handle)->flags == o->flags;
+}
+
+bool weft_mutex_is_orphaned(const struct weft_mutex *m)
+{
+        return weft_load_acq(&shared(m)->word) == WEFT_MUTEX_INCONSISTENT; /* [M] */
 }
 
 static void fill_info(weft_arena_t *arena, const struct weft_mutex_shared *sh,

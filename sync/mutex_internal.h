@@ -30,6 +30,15 @@ static inline uint32_t weft_mutex_sig(uint64_t word)
 WEFT_CHECK int weft_mutex_held_once(const struct weft_mutex *m,
                                     const struct weft_agent *agent);
 
+/* As weft_mutex_lock(), until `over` says so: -ECANCELED. It is asked each time that the
+ * waiter looks, within tens of milliseconds. */
+WEFT_CHECK int weft_mutex_lock_unless(weft_mutex_t *m, bool (*over)(const void *context),
+                                      const void *context, uint64_t deadline);
+
+/* Nobody has it, it is offered to nobody, and the last holder died with it: true. Reads
+ * only; any thread. */
+bool weft_mutex_is_orphaned(const struct weft_mutex *m);
+
 /* One try for `agent`, who has entered the handle: 0, -EAGAIN, -EDEADLK, ... as lock. */
 WEFT_CHECK int weft_mutex_attempt(struct weft_mutex *m, struct weft_agent *agent);
 

@@ -24,7 +24,7 @@
  *   -EDEADLK     this thread holds it already: it would wait for itself
  *   -EOVERFLOW   more than the maximum
  *   -ENOTRECOVERABLE   its owner died, and the next one did not repair it
- *   -ECANCELED   the caller's own function said no
+ *   -ECANCELED   the caller's own function said no; of a channel: cancelled
  *   -ENOMEM      no process-local memory
  *   -ENOTSUP     this machine or kernel cannot
  */
