@@ -10,10 +10,14 @@
  * Order     fair by rotation: each call of a thread with the same array begins its look
  *           one case further. PRIORITY: the first ready one in the order given.
  * Crash     as the one operation that is done. Nothing is left of the others.
+ * Partners  cases that need one, as of a rendezvous, are offered to all who may come, all at
+ *           once, while this waits: two selects meet, in exactly one case of each.
  * Threads   any.
- * Errors    -EAGAIN, -ETIMEDOUT none was ready; -EINVAL no case, too many, or a case's
- *           argument; -EPROTO the kind of a case does not know its operation; -EROFS; and
- *           those of <weft/object.h>. The bad case's `result` says it too; nothing was done
+ * Errors    -EAGAIN, -ETIMEDOUT none was ready; -EINVAL no case, too many, a case's
+ *           argument, or cases that need a partner in two arenas; -EPROTO the kind of a
+ *           case does not know its operation; -ENOSPC no memory to offer an element in;
+ *           -EROFS; and those of <weft/object.h>. The bad case's `result` says it too;
+ *           nothing was done
  * Source    guarded commands: Dijkstra (CACM 1975); CSP: Hoare (CACM 1978).
  */
 #ifndef WEFT_SELECT_H
@@ -30,10 +34,10 @@ extern "C" {
 
 enum weft_op {
         WEFT_OP_NONE = 0, /* never ready: a place kept free */
-        /* queue, ring, broadcast, stack: the element at `from`; of a ring of records `n`
-         * bytes */
+        /* queue, ring, broadcast, stack, rendezvous: the element at `from`; of a ring of
+         * records `n` bytes */
         WEFT_OP_PUSH,
-        /* queue, ring, stack: into `to`; of records up to `n` bytes, then as many as it was;
+        /* queue, ring, stack, rendezvous: into `to`; of records up to `n` bytes, then as many as it was;
          * subscriber: its sequence into `n` */
         WEFT_OP_POP,
         /* in place: queue: `to` is a struct weft_element; ring: a struct weft_ring_item;
@@ -43,11 +47,15 @@ enum weft_op {
         WEFT_OP_LOCK,       /* mutex */
         WEFT_OP_READ_LOCK,  /* rwlock */
         WEFT_OP_WRITE_LOCK, /* rwlock */
-        WEFT_OP_WAIT,       /* event, latch; once: it is done */
+        WEFT_OP_WAIT,       /* event, latch; once, future, lazy, group: it is done */
         WEFT_OP_PHASE,      /* barrier: phase `n` has ended */
         WEFT_OP_NOTIFIED,   /* condition: this agent has enrolled */
         WEFT_OP_CHANGE,     /* signal: its version is not `n`; the value goes into `to`
                                (or nowhere if NULL), the version into `n` */
+
+        /* The same by other names, for a channel. */
+        WEFT_OP_SEND = WEFT_OP_PUSH,
+        WEFT_OP_RECV = WEFT_OP_POP,
 };
 
 enum {

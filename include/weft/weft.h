@@ -19,6 +19,7 @@
 #include <weft/once.h>
 #include <weft/pool.h>
 #include <weft/queue.h>
+#include <weft/rendezvous.h>
 #include <weft/ring.h>
 #include <weft/rwlock.h>
 #include <weft/select.h>

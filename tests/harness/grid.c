@@ -60,8 +60,8 @@ struct grid {
         struct row row_a;
         struct cell *cells;
         size_t n, room;
-        struct place a;     /* where A stands */
-        pid_t pid_a, pid_b; /* of the trace going on */
+        struct place a;           /* where A stands */
+        pid_t pid_a, pid_b, host; /* of the trace going on */
         const struct crash_note *note_a;
 };
 
@@ -195,6 +195,7 @@ static void kill_on_copy(struct grid *g, const struct point *p, const struct cel
                                    .other = g->self->b ? &b : NULL,
                                    .victim = g->pid_a,
                                    .second = g->pid_b,
+                                   .host = g->host,
                                    .done = copy_done,
                                    .context = x };
         image_make(p->image, &order.world);
@@ -282,6 +283,7 @@ static bool trace_a(struct grid *g)
         if (!stage_set(g, &s))
                 return false;
         g->pid_a = s.a.t.pid;
+        g->host = s.scene.host;
         g->note_a = s.a.note;
         bool fine =
                 trace(g, &s, &s.a, &g->sweep.points, g->self->b ? place_met : cell_met);
@@ -310,6 +312,7 @@ static void trace_row(struct grid *g, const struct place *i)
         g->a = *i;
         g->pid_a = s.a.t.pid;
         g->pid_b = s.b.t.pid;
+        g->host = s.scene.host;
         g->note_a = s.a.note;
         if (!trace(g, &s, &s.b, &g->points_b, cell_met))
                 record_death(g, &g->result->copied, "B died after", &s.b);
