@@ -12,6 +12,7 @@
 #include <weft/error.h>
 #include <weft/event.h>
 #include <weft/fd.h>
+#include <weft/function.h>
 #include <weft/latch.h>
 #include <weft/map.h>
 #include <weft/mutex.h>
