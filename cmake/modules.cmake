@@ -29,6 +29,7 @@ weft_module(structures ring)
 weft_module(structures map)
 weft_module(structures set WITHOUT shared)
 weft_module(codata function WITHOUT shared crash bench)
+weft_module(codata channel WITHOUT bench)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
 weft_test(unit runtime error)

@@ -8,6 +8,7 @@
 #include <weft/barrier.h>
 #include <weft/block.h>
 #include <weft/broadcast.h>
+#include <weft/channel.h>
 #include <weft/condition.h>
 #include <weft/error.h>
 #include <weft/event.h>
