@@ -30,6 +30,9 @@ weft_module(structures map)
 weft_module(structures set WITHOUT shared)
 weft_module(codata function WITHOUT shared crash bench)
 weft_module(codata channel WITHOUT bench)
+weft_module(codata future WITHOUT bench)
+weft_module(codata lazy WITHOUT bench)
+weft_module(codata group WITHOUT bench)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
 weft_test(unit runtime error)
@@ -52,6 +55,7 @@ if(TARGET function_test)
     set_target_properties(functions_${file} PROPERTIES PREFIX "" OUTPUT_NAME ${file}
       LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
     add_dependencies(function_test functions_${file})
+    add_dependencies(group_test functions_${file})
   endforeach()
   set_target_properties(function_test PROPERTIES ENABLE_EXPORTS ON)
 endif()

@@ -14,7 +14,10 @@
 #include <weft/event.h>
 #include <weft/fd.h>
 #include <weft/function.h>
+#include <weft/future.h>
+#include <weft/group.h>
 #include <weft/latch.h>
+#include <weft/lazy.h>
 #include <weft/map.h>
 #include <weft/mutex.h>
 #include <weft/object.h>
