@@ -33,6 +33,8 @@ weft_module(codata channel WITHOUT bench)
 weft_module(codata future WITHOUT bench)
 weft_module(codata lazy WITHOUT bench)
 weft_module(codata group WITHOUT bench)
+weft_module(codata stream WITHOUT shared bench)
+weft_module(codata hot WITHOUT bench)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
 weft_test(unit runtime error)

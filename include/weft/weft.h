@@ -16,6 +16,7 @@
 #include <weft/function.h>
 #include <weft/future.h>
 #include <weft/group.h>
+#include <weft/hot.h>
 #include <weft/latch.h>
 #include <weft/lazy.h>
 #include <weft/map.h>
@@ -32,6 +33,10 @@
 #include <weft/set.h>
 #include <weft/signal.h>
 #include <weft/stack.h>
+#include <weft/stream.h>
+#include <weft/stream_join.h>
+#include <weft/stream_time.h>
+#include <weft/stream_window.h>
 #include <weft/topology.h>
 #include <weft/wait.h>
 
