@@ -97,6 +97,9 @@ int cmd_put(int argc, char **argv);
 int cmd_del(int argc, char **argv);
 int cmd_push(int argc, char **argv);
 int cmd_pop(int argc, char **argv);
+int cmd_tap(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_recv(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 /* The usage line of a command, as `weft help` prints it. */

@@ -42,6 +42,18 @@ static const struct command {
         { "pop", cmd_pop,
           "pop [--json] [--format FORMAT] [--timeout TIME] [-n N] ARENA/NAME",
           "take elements out of a queue, a stack, ..." },
+        { "tap", cmd_tap,
+          "tap [--json] [--format FORMAT] [--from oldest|new|N] [--rate] [-n N]\n"
+          "                [--timeout TIME] ARENA/NAME",
+          "what flows through a hot stream, a channel, ...: taking nothing" },
+        { "send", cmd_send,
+          "send [--json] [--format FORMAT] [--timeout TIME] [--close[=REASON]]\n"
+          "                 [--create channel ...] ARENA/CHANNEL [VALUE...|-]",
+          "send elements into a channel, and end it" },
+        { "recv", cmd_recv,
+          "recv [--json] [--format FORMAT] [--timeout TIME] [-n N]\n"
+          "                 [--create channel ...] ARENA/CHANNEL",
+          "receive elements from a channel" },
         { "check", cmd_check, "check [--json] [--repair] ARENA...|--all",
           "count every block by its owner; --repair settles the dead first" },
         { "rm", cmd_rm, "rm [--json] ARENA[/OBJECT]...", "remove an arena or an object" },

@@ -63,7 +63,7 @@ enum {
 #define RUN_CHUNKS_MAX ((UINT64_C(1) << RUN_CHUNK_BITS) - 2)
 #define RUN_DONE UINT64_MAX
 
-enum run_op { RUN_LINES, RUN_WORDS, RUN_GREP, RUN_COUNT };
+enum run_op { RUN_LINES, RUN_WORDS, RUN_GREP, RUN_COUNT, RUN_FUNCTION };
 enum run_end { RUN_PRINT, RUN_TOP };
 
 /* ---- the pipeline as it was written: run_parse.c -------------------------- */
@@ -72,7 +72,7 @@ struct run_stage {
         enum run_op op;
         bool lower;
         uint32_t workers; /* 0: not said */
-        char *pattern;    /* grep */
+        char *pattern;    /* grep: the expression; function: see run_function.h */
 };
 
 struct run_pipeline {

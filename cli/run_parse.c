@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/run.h"
+#include "cli/run_function.h"
 
 const char *run_op_name(enum run_op op)
 {
-        static const char *const names[] = { "lines", "words", "grep", "count" };
+        static const char *const names[] = { "lines", "words", "grep", "count",
+                                             "function" };
         return names[op];
 }
 
@@ -218,6 +219,8 @@ static int add_stage(struct run_pipeline *p, enum run_op op, uint32_t workers)
 
 static int op_of(const char *name)
 {
+        if (*name == '/' || !strncmp(name, "./", 2) || !strncmp(name, "../", 3))
+                return RUN_FUNCTION;
         for (int op = RUN_LINES; op <= RUN_COUNT; op++)
                 if (!strcmp(name, run_op_name((enum run_op)op)))
                         return op;
@@ -234,6 +237,8 @@ static int stage_argument(struct run_stage *stage, struct text *t)
                 t->argument = NULL;
                 return check_pattern(stage->pattern);
         }
+        if (stage->op == RUN_FUNCTION)
+                return run_function_read(t->name, t->argument, &stage->pattern);
         if (!t->argument)
                 return CLI_OK;
         if (stage->op != RUN_WORDS)
@@ -256,7 +261,8 @@ static int stage_read(struct run_pipeline *p, struct text *t, bool *ended)
         int op = op_of(t->name);
         if (op < 0)
                 return cli_usage("no stage is called '%s'; there are lines, words, "
-                                 "grep=REGEX, count, top=K and print",
+                                 "grep=REGEX, ./FILE.so:FUNCTION, count, top=K and "
+                                 "print",
                                  t->name);
         if (p->counts)
                 return cli_usage("only top=K or print can follow count, not '%s'",

@@ -15,9 +15,11 @@ int run_scan_init(struct run_scan *scan, const struct run_plan *plan, uint32_t s
         scan->lower = stage->lower;
         scan->counts = s + 1 < plan->stages && plan->stage[s + 1].op == RUN_COUNT;
         int rc = run_table_init(&scan->table, plan->seed);
-        if (rc || scan->op != RUN_GREP)
+        if (rc || (scan->op != RUN_GREP && scan->op != RUN_FUNCTION))
                 return rc;
         const char *pattern = run_plan_string(plan, stage->pattern_at);
+        if (scan->op == RUN_FUNCTION)
+                return run_function_open(&scan->function, pattern);
         if (!pattern[strcspn(pattern, "\\^$.[]()*+?{}|")]) {
                 scan->literal = pattern;
                 scan->literal_bytes = strlen(pattern);
@@ -32,6 +34,8 @@ void run_scan_free(struct run_scan *scan)
         free(scan->folded);
         if (scan->op == RUN_GREP)
                 regfree(&scan->regex);
+        if (scan->op == RUN_FUNCTION)
+                run_function_close(&scan->function);
 }
 
 /* ---- what happens to an item ----------------------------------------------- */
@@ -167,6 +171,25 @@ static bool matches(struct run_scan *scan, const char *line, size_t bytes)
         return regexec(&scan->regex, line, 1, &range, REG_STARTEND) == 0;
 }
 
+/* What comes out is an item, or several with newlines between them, or none. */
+static void call(struct run_scan *scan, const char *item, size_t bytes)
+{
+        if (scan->rc)
+                return;
+        int64_t n = run_function_call(&scan->function, item, bytes);
+        if (n < 0)
+                scan->rc = (int)n;
+        if (n <= 0)
+                return;
+        const char *at = scan->function.out, *limit = at + n + 8;
+        for (const char *end = at + n; at < end;) {
+                const char *newline = memchr(at, '\n', (size_t)(end - at));
+                const char *stop = newline ? newline : end;
+                emit(scan, at, (size_t)(stop - at), limit);
+                at = stop + 1;
+        }
+}
+
 static void scan_lines(struct run_scan *scan, const char *text, size_t bytes,
                        const char *limit)
 {
@@ -175,7 +198,9 @@ static void scan_lines(struct run_scan *scan, const char *text, size_t bytes,
                 const char *newline = memchr(text, '\n', (size_t)(end - text));
                 const char *stop = newline ? newline : end;
                 size_t n = (size_t)(stop - text);
-                if (scan->op != RUN_GREP || matches(scan, text, n))
+                if (scan->op == RUN_FUNCTION)
+                        call(scan, text, n);
+                else if (scan->op != RUN_GREP || matches(scan, text, n))
                         emit(scan, text, n, limit);
                 text = stop + 1;
         }

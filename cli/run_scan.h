@@ -4,6 +4,7 @@
 
 #include <regex.h>
 
+#include "cli/run_function.h"
 #include "cli/run_table.h"
 
 /* What one stage does, and what has come out of the chunk in hand. */
@@ -20,6 +21,7 @@ struct run_scan {
         regex_t regex;
         const char *literal; /* a pattern without special characters, or NULL */
         size_t literal_bytes;
+        struct run_function function;
         int rc; /* the first error */
 };
 

@@ -1,4 +1,5 @@
-/* weft cat, get, put, del, push, pop -- what lies in an object, whatever its kind. */
+/* weft cat, get, put, del, push, pop, send, recv, tap -- what lies in an object, whatever its
+ * kind. */
 #define _GNU_SOURCE
 #include <getopt.h>
 #include <stdlib.h>
@@ -12,8 +13,9 @@
 #define ARENA_BYTES (UINT64_C(1) << 30)
 
 static const struct thing_kind *const kinds[] = {
-        &thing_array, &thing_queue, &thing_stack,     &thing_ring,
-        &thing_map,   &thing_set,   &thing_broadcast, &thing_pool,
+        &thing_array,   &thing_queue,  &thing_stack,     &thing_ring,
+        &thing_map,     &thing_set,    &thing_broadcast, &thing_pool,
+        &thing_channel, &thing_future, &thing_lazy,      &thing_hot,
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -49,14 +51,32 @@ static int run_pop(struct thing_call *c)
         return c->kind->pop(c);
 }
 
+static int run_tap(struct thing_call *c)
+{
+        return c->kind->tap(c);
+}
+
+static int run_send(struct thing_call *c)
+{
+        return c->kind->send(c);
+}
+
+static int run_recv(struct thing_call *c)
+{
+        return c->kind->recv(c);
+}
+
 static bool can(const struct thing_kind *kind, int (*run)(struct thing_call *))
 {
-        return run == run_cat   ? kind->cat != NULL
-               : run == run_get ? kind->get != NULL
-               : run == run_put ? kind->put != NULL
-               : run == run_del ? kind->del != NULL
-               : run == run_pop ? kind->pop != NULL
-                                : kind->push != NULL;
+        return run == run_cat    ? kind->cat != NULL
+               : run == run_get  ? kind->get != NULL
+               : run == run_put  ? kind->put != NULL
+               : run == run_del  ? kind->del != NULL
+               : run == run_pop  ? kind->pop != NULL
+               : run == run_send ? kind->send != NULL
+               : run == run_recv ? kind->recv != NULL
+               : run == run_tap  ? kind->tap != NULL
+                                 : kind->push != NULL;
 }
 
 struct thing_verb {
@@ -79,11 +99,29 @@ static const struct thing_verb verbs[] = {
           INT32_MAX, "VALUE..." },
         { "pop", run_pop, THING_FORMAT | THING_TIMEOUT | THING_N, false, 0, 0,
           "nothing but ARENA/NAME" },
+        { "tap", run_tap,
+          THING_FORMAT | THING_TIMEOUT | THING_N | THING_FROM | THING_RATE, true, 0, 0,
+          "nothing but ARENA/NAME" },
+        { "send", run_send, THING_FORMAT | THING_TIMEOUT | THING_CREATE | THING_CLOSE,
+          false, 0, INT32_MAX, "VALUE..." },
+        { "recv", run_recv, THING_FORMAT | THING_TIMEOUT | THING_N | THING_CREATE, false,
+          0, 0, "nothing but ARENA/NAME" },
 };
 
 /* ---- the command line --------------------------------------------------------------- */
 
-enum { CAPACITY = 256, LENGTH, ELEMENT_BYTES, KEY_BYTES, LEASE, FROM };
+enum {
+        CAPACITY = 256,
+        LENGTH,
+        ELEMENT_BYTES,
+        KEY_BYTES,
+        LEASE,
+        FROM,
+        RENDEZVOUS,
+        POLICY,
+        CLOSE,
+        RATE,
+};
 
 static const struct option options[] = {
         { "json", no_argument, NULL, 'j' },
@@ -98,6 +136,10 @@ static const struct option options[] = {
         { "element-bytes", required_argument, NULL, ELEMENT_BYTES },
         { "key-bytes", required_argument, NULL, KEY_BYTES },
         { "lease", no_argument, NULL, LEASE },
+        { "rate", no_argument, NULL, RATE },
+        { "rendezvous", no_argument, NULL, RENDEZVOUS },
+        { "policy", required_argument, NULL, POLICY },
+        { "close", optional_argument, NULL, CLOSE },
         { NULL, 0, NULL, 0 },
 };
 
@@ -111,6 +153,8 @@ static const struct {
         { THING_FROM, "--from" },
         { THING_TIMEOUT, "--timeout" },
         { THING_CREATE, "--create" },
+        { THING_RATE, "--rate" },
+        { THING_CLOSE, "--close" },
 };
 
 static int take_number(const char *option, uint64_t least, uint64_t *value)
@@ -128,6 +172,29 @@ static int take_format(const char *option, struct value_format *format)
         return cli_usage("%s '%s' is none of " VALUE_FORMATS, option, optarg);
 }
 
+static int take_policy(struct thing_call *c)
+{
+        int policy = thing_policy(optarg);
+        if (policy < 0)
+                return cli_usage("--policy '%s' is none of block, fail, drop-newest, "
+                                 "drop-oldest, latest",
+                                 optarg);
+        c->make.policy = (uint32_t)policy;
+        return CLI_OK;
+}
+
+static int take_close(struct thing_call *c)
+{
+        uint64_t reason = 0;
+        c->options |= THING_CLOSE;
+        c->closes = true;
+        if (optarg && cli_parse_number(optarg, 0, UINT32_MAX, &reason))
+                return cli_usage("--close '%s' is no number from 0 to 4294967295",
+                                 optarg);
+        c->reason = (uint32_t)reason;
+        return CLI_OK;
+}
+
 static int take_make(struct thing_call *c, int letter)
 {
         switch (letter) {
@@ -142,10 +209,31 @@ static int take_make(struct thing_call *c, int letter)
                 return take_number("--element-bytes", 1, &c->make.element_bytes);
         case KEY_BYTES:
                 return take_number("--key-bytes", 1, &c->make.key_bytes);
+        case POLICY:
+                return take_policy(c);
+        case RENDEZVOUS:
+                c->make.meets = true;
+                return CLI_OK;
         default:
                 c->make.lease = true;
                 return CLI_OK;
         }
+}
+
+/* Words are a tap's alone. */
+static int take_from(struct thing_call *c)
+{
+        bool tap = c->verb->run == run_tap;
+        bool oldest = tap && !strcmp(optarg, "oldest");
+        c->options |= THING_FROM;
+        c->place = oldest ? THING_OLDEST : THING_NUMBER;
+        if (oldest)
+                return CLI_OK;
+        if (tap && !strcmp(optarg, "new")) {
+                c->place = THING_NEW;
+                return CLI_OK;
+        }
+        return take_number("--from", 0, &c->from);
 }
 
 static int take_option(struct thing_call *c, int letter, char **argv)
@@ -165,8 +253,10 @@ static int take_option(struct thing_call *c, int letter, char **argv)
                 c->options |= THING_N;
                 return take_number("-n", 1, &c->n);
         case FROM:
-                c->options |= THING_FROM;
-                return take_number("--from", 0, &c->from);
+                return take_from(c);
+        case RATE:
+                c->options |= THING_RATE;
+                return CLI_OK;
         case 't':
                 c->options |= THING_TIMEOUT;
                 if (sync_parse_time(optarg, &ns))
@@ -175,6 +265,8 @@ static int take_option(struct thing_call *c, int letter, char **argv)
                                          optarg);
                 c->deadline = ns ? weft_after(ns) : WEFT_NOW;
                 return CLI_OK;
+        case CLOSE:
+                return take_close(c);
         case ':':
                 return cli_usage("%s wants an argument", argv[optind - 1]);
         case '?':
@@ -358,4 +450,19 @@ int cmd_push(int argc, char **argv)
 int cmd_pop(int argc, char **argv)
 {
         return run("pop", argc, argv);
+}
+
+int cmd_tap(int argc, char **argv)
+{
+        return run("tap", argc, argv);
+}
+
+int cmd_send(int argc, char **argv)
+{
+        return run("send", argc, argv);
+}
+
+int cmd_recv(int argc, char **argv)
+{
+        return run("recv", argc, argv);
 }

@@ -1,4 +1,4 @@
-/* cli/thing.h -- what cat, get, put, del, push and pop share. Each kind of object that
+/* cli/thing.h -- what cat, get, put, del, push, pop, send, recv and tap share. Each kind of object that
  * holds something is one file and one record: cli/thing_X.c. */
 #ifndef WEFT_CLI_THING_H
 #define WEFT_CLI_THING_H
@@ -13,12 +13,18 @@ enum {
         THING_FROM = 1 << 3,
         THING_TIMEOUT = 1 << 4,
         THING_CREATE = 1 << 5, /* and those of what is made */
+        THING_CLOSE = 1 << 6,
+        THING_RATE = 1 << 7,
 };
+
+/* Where a tap begins. */
+enum thing_place { THING_NEW, THING_OLDEST, THING_NUMBER };
 
 struct thing_make { /* --create */
         const char *kind;
         uint64_t capacity, length, element_bytes, key_bytes; /* 0: not said */
-        bool lease;
+        bool lease, meets;
+        uint32_t policy;
 };
 
 struct thing_call {
@@ -34,7 +40,12 @@ struct thing_call {
         unsigned options;
         struct value_format format, key_format;
         uint64_t n, from, deadline;
+        enum thing_place place; /* NUMBER: `from` */
         struct thing_make make;
+        bool closes; /* for `reason` */
+        uint32_t reason;
+        int (*result)(struct thing_call *c,
+                      int rc); /* of an element; or thing_result() */
         /* What is listed. */
         json_t *rows;
         uint64_t listed;
@@ -53,6 +64,9 @@ struct thing_kind {
         int (*del)(struct thing_call *c);
         int (*push)(struct thing_call *c);
         int (*pop)(struct thing_call *c);
+        int (*tap)(struct thing_call *c);
+        int (*send)(struct thing_call *c);
+        int (*recv)(struct thing_call *c);
 };
 
 /* The kind of that name, or NULL. */
@@ -60,12 +74,19 @@ const struct thing_kind *thing_find(const char *name);
 
 extern const struct thing_kind thing_array;
 extern const struct thing_kind thing_broadcast;
+extern const struct thing_kind thing_channel;
+extern const struct thing_kind thing_future;
+extern const struct thing_kind thing_hot;
+extern const struct thing_kind thing_lazy;
 extern const struct thing_kind thing_map;
 extern const struct thing_kind thing_pool;
 extern const struct thing_kind thing_queue;
 extern const struct thing_kind thing_ring;
 extern const struct thing_kind thing_set;
 extern const struct thing_kind thing_stack;
+
+/* What a channel does when it is full, by its name; or -1. */
+int thing_policy(const char *name);
 
 /* One line of what is listed: a key (NULL: none) and a value (NULL: none), or an element and
  * its number. Non-zero: as many as -n said have been. */
@@ -96,5 +117,12 @@ int thing_pop_all(struct thing_call *c, size_t fixed, size_t room,
                   int64_t (*pop)(struct thing_call *c, void *element, size_t room,
                                  uint64_t deadline),
                   int (*done)(struct thing_call *c));
+
+/* The same of what leases: acknowledged when it has been written out. thing_lease.c */
+struct weft_element;
+typedef int thing_take_fn(void *handle, struct weft_element *element, uint64_t deadline);
+typedef int thing_ack_fn(void *handle, struct weft_element *element);
+int thing_pop_leased(struct thing_call *c, size_t bytes, thing_take_fn *take,
+                     thing_ack_fn *ack);
 
 #endif

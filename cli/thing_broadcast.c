@@ -1,10 +1,11 @@
-/* Broadcasts, for weft cat and push: cat shows what is retained, and takes nothing. */
+/* Broadcasts, for weft cat, push and tap: cat shows what is retained, and takes nothing. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 
 #include <weft/broadcast.h>
 
 #include "cli/stat.h"
+#include "cli/tap.h"
 #include "cli/thing.h"
 
 static int open_broadcast(weft_arena_t *arena, const char *name, void **handle)
@@ -108,6 +109,45 @@ static int push(struct thing_call *c)
                   : thing_push_all(c, info.element_bytes, publish);
 }
 
+/* ---- tap ------------------------------------------------------------------------------- */
+
+static int next(void *subscriber, void *item, uint64_t *sequence, uint64_t *lost,
+                uint64_t deadline)
+{
+        int rc = weft_broadcast_next(subscriber, item, sequence, lost, deadline);
+        return rc == -EPIPE ? 0 : rc ? rc : 1;
+}
+
+static int count(struct thing_call *c, struct tap_count *counts)
+{
+        struct weft_broadcast_info info;
+        int rc = weft_broadcast_info(c->handle, &info);
+        counts[0] = (struct tap_count){ "published", info.published, true };
+        counts[1] = (struct tap_count){ "lost", info.lost, false };
+        counts[2] = (struct tap_count){ "lag", info.lag, false };
+        return rc ? rc : 3;
+}
+
+static int tap(struct thing_call *c)
+{
+        struct weft_broadcast_info info;
+        weft_subscriber_t *subscriber = NULL;
+        if (c->options & THING_RATE)
+                return tap_rates(c, count);
+        int rc = weft_broadcast_info(c->handle, &info);
+        if (!rc)
+                rc = weft_broadcast_subscribe(
+                        c->handle,
+                        c->place == THING_NUMBER   ? WEFT_BROADCAST_SEQUENCE
+                        : c->place == THING_OLDEST ? WEFT_BROADCAST_OLDEST
+                                                   : WEFT_BROADCAST_NEWEST,
+                        c->from, &subscriber);
+        int code = rc ? thing_result(c, rc, NULL)
+                      : tap_items(c, subscriber, info.element_bytes, next);
+        weft_broadcast_unsubscribe(subscriber);
+        return code;
+}
+
 const struct thing_kind thing_broadcast = {
         .name = "broadcast",
         .open = open_broadcast,
@@ -116,4 +156,5 @@ const struct thing_kind thing_broadcast = {
         .stat = stat,
         .cat = cat,
         .push = push,
+        .tap = tap,
 };

@@ -1,10 +1,11 @@
-/* Queues, for weft push and pop. They cannot be looked into without taking: cat says what
- * weft stat does. */
+/* Queues, for weft push, pop and tap. They cannot be looked into without taking: cat says what
+ * weft stat does, and tap how fast it goes. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/stat.h"
+#include "cli/tap.h"
 #include "cli/thing.h"
 
 static int open_queue(weft_arena_t *arena, const char *name, void **handle)
@@ -82,40 +83,14 @@ static int push(struct thing_call *c)
                   : thing_push_all(c, info.element_bytes, push_element);
 }
 
-/* A lease lasts until the element has been written out: if this process is killed before,
- * somebody else gets it. An element in hand is not moved. */
-struct in_hand {
-        struct weft_element element;
-        struct in_hand *next;
-};
-static struct in_hand *in_hand;
-
-static int64_t take_element(struct thing_call *c, void *to, size_t room,
-                            uint64_t deadline)
+static int take(void *handle, struct weft_element *element, uint64_t deadline)
 {
-        struct in_hand *hand = calloc(1, sizeof *hand);
-        int rc = hand ? weft_queue_take(c->handle, &hand->element, deadline) : -ENOMEM;
-        if (rc) {
-                free(hand);
-                return rc;
-        }
-        memcpy(to, hand->element.at, room);
-        hand->next = in_hand;
-        in_hand = hand;
-        return (int64_t)room;
+        return weft_queue_take(handle, element, deadline);
 }
 
-static int ack(struct thing_call *c)
+static int ack(void *handle, struct weft_element *element)
 {
-        while (in_hand) {
-                struct in_hand *hand = in_hand;
-                int rc = weft_queue_ack(c->handle, &hand->element);
-                in_hand = hand->next;
-                free(hand);
-                if (rc)
-                        return thing_result(c, rc, NULL);
-        }
-        return CLI_OK;
+        return weft_queue_ack(handle, element);
 }
 
 static int64_t pop_element(struct thing_call *c, void *element, size_t room,
@@ -133,8 +108,23 @@ static int pop(struct thing_call *c)
                 return thing_result(c, rc, NULL);
         size_t bytes = info.element_bytes;
         return info.flags & WEFT_QUEUE_LEASE
-                       ? thing_pop_all(c, bytes, bytes, take_element, ack)
+                       ? thing_pop_leased(c, bytes, take, ack)
                        : thing_pop_all(c, bytes, bytes, pop_element, NULL);
+}
+
+static int count(struct thing_call *c, struct tap_count *counts)
+{
+        struct weft_queue_info info;
+        int rc = weft_queue_info(c->handle, &info);
+        counts[0] = (struct tap_count){ "pushed", info.pushed, true };
+        counts[1] = (struct tap_count){ "popped", info.popped, true };
+        counts[2] = (struct tap_count){ "length", info.length, false };
+        return rc ? rc : 3;
+}
+
+static int tap(struct thing_call *c)
+{
+        return tap_rates(c, count);
 }
 
 const struct thing_kind thing_queue = {
@@ -146,4 +136,5 @@ const struct thing_kind thing_queue = {
         .cat = cat,
         .push = push,
         .pop = pop,
+        .tap = tap,
 };

@@ -118,6 +118,11 @@ int thing_listed(struct thing_call *c, const char *what)
 
 /* ---- elements in and out ---------------------------------------------------------------- */
 
+static int told(struct thing_call *c, int rc)
+{
+        return c->result ? c->result(c, rc) : thing_result(c, rc, NULL);
+}
+
 struct pushing {
         struct thing_call *c;
         int (*push)(struct thing_call *c, const void *element, size_t bytes,
@@ -130,7 +135,7 @@ static int push_one(const struct value *value, void *context)
         struct pushing *p = context;
         int rc = p->push(p->c, value->bytes, value->n, p->c->deadline);
         p->pushed += !rc;
-        return rc ? thing_result(p->c, rc, NULL) : CLI_OK;
+        return rc ? told(p->c, rc) : CLI_OK;
 }
 
 int thing_push_all(struct thing_call *c, size_t fixed,
@@ -151,8 +156,8 @@ int thing_push_all(struct thing_call *c, size_t fixed,
                 free(value.bytes);
         }
         if (code && p.pushed)
-                cli_warn("%s: %llu were pushed before that", c->operand,
-                         (unsigned long long)p.pushed);
+                cli_warn("%s: %llu were %s before that", c->operand,
+                         (unsigned long long)p.pushed, c->kind->push ? "pushed" : "sent");
         return code ? code : thing_done(c);
 }
 
@@ -172,7 +177,7 @@ int thing_pop_all(struct thing_call *c, size_t fixed, size_t room,
                 if (n < 0 && i)
                         break;
                 if (n < 0)
-                        code = thing_result(c, (int)n, NULL);
+                        code = told(c, (int)n);
                 else if (!many)
                         code = thing_value(c, element, (size_t)n, fixed);
                 else

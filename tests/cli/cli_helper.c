@@ -1,8 +1,13 @@
 /* Arenas for the tests of the command:
  *   cli_helper make NAME    a queue "jobs" with 3 elements, an array "table"; ends
  *   cli_helper pool NAME    a pool "pool" of 2 objects in an arena that is there
+ *   cli_helper future NAME  a future "open" that nobody sets
+ *   cli_helper lazy NAME    a lazy "lazy" that has been computed, and "new", that has not
  *   cli_helper hold NAME    the same, then waits until it is killed
  *   cli_helper drop NAME    joins it, takes a block and an element, and is killed
+ *   cli_helper flow NAME    a hot stream "h", where all wait for the slowest, and a channel
+ *                           "c"; drives "h" through 1000 items to its end, and ends
+ *   cli_helper driver NAME  a hot stream "d" of one item, whose driver is killed
  *   cli_helper sync NAME    what the command cannot make itself: a mutex, a rwlock, both
  *                           held, and so on; waits until it is killed
  */
@@ -13,6 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weft/channel.h>
+#include <weft/future.h>
+#include <weft/hot.h>
+#include <weft/lazy.h>
 #include <weft/pool.h>
 #include <weft/weft.h>
 
@@ -52,6 +61,88 @@ static void make_pool(const char *name)
         must(weft_pool_create(arena, "pool", &options, &pool), "pool");
         weft_pool_close(pool);
         weft_arena_close(arena);
+}
+
+static void make_future(const char *name)
+{
+        struct weft_future_options options = { .flags = WEFT_FUTURE_KEEP };
+        weft_arena_t *arena;
+        weft_future_t *future;
+        must(weft_arena_open(name, WEFT_RDWR, &arena), name);
+        must(weft_future_create(arena, "open", &options, &future), "open");
+        weft_future_close(future);
+        weft_arena_close(arena);
+}
+
+static int answer(const void *in, void *out, const void *argument)
+{
+        (void)in, (void)argument;
+        *(uint64_t *)out = 42;
+        return 0;
+}
+
+WEFT_FUNCTION_ITEM("cli answer", answer, WEFT_TYPE_NONE, WEFT_TYPE(uint64_t, NULL))
+
+static void make_lazy(const char *name)
+{
+        weft_arena_t *arena;
+        weft_lazy_t *lazy, *new;
+        uint64_t value;
+        must(weft_arena_open(name, WEFT_RDWR, &arena), name);
+        must(weft_lazy_create(arena, "lazy", "cli answer", NULL, 0, &lazy), "lazy");
+        must(weft_lazy_create(arena, "new", "cli answer", NULL, 0, &new), "new");
+        must((int)weft_lazy_force(lazy, &value, sizeof value, WEFT_NEVER), "force");
+        weft_lazy_close(lazy);
+        weft_lazy_close(new);
+        weft_arena_close(arena);
+}
+
+static weft_arena_t *open_flow(const char *name, const char *what, uint32_t policy,
+                               weft_hot_t **hot)
+{
+        struct weft_arena_options options = { .max_bytes = UINT64_C(64) << 20 };
+        struct weft_hot_options flow = { .capacity = 16,
+                                         .element_bytes = 8,
+                                         .policy = policy,
+                                         .flags = WEFT_HOT_ONE };
+        weft_arena_t *arena;
+        int rc = weft_arena_open(name, WEFT_RDWR, &arena);
+        must(rc == -ENOENT ? weft_arena_create(name, &options, &arena) : rc, name);
+        must(weft_hot_create_or_open(arena, what, &flow, hot), what);
+        must(weft_hot_claim(*hot, NULL, WEFT_NOW), "claim");
+        return arena;
+}
+
+/* A line on the standard input begins it. */
+static void flow(const char *name)
+{
+        struct weft_channel_options options = { .capacity = 4, .element_bytes = 8 };
+        weft_channel_t *channel;
+        weft_hot_t *hot;
+        uint64_t x = 0;
+        weft_arena_t *arena = open_flow(name, "h", WEFT_HOT_BLOCK, &hot);
+        must(weft_channel_create(arena, "c", &options, &channel), "c");
+        must(weft_channel_send(channel, &x, WEFT_NOW), "send");
+        puts("made");
+        fflush(stdout);
+        if (getchar() == EOF)
+                exit(1);
+        for (; x < 1000; x++)
+                must(weft_hot_emit(hot, &x, WEFT_NOW), "emit");
+        must(weft_hot_finish(hot, 0), "finish");
+        must(weft_hot_yield(hot), "yield");
+        weft_channel_close(channel);
+        weft_hot_close(hot);
+        weft_arena_close(arena);
+}
+
+static void driver(const char *name)
+{
+        weft_hot_t *hot;
+        uint64_t x = 7;
+        (void)open_flow(name, "d", WEFT_HOT_DROP, &hot);
+        must(weft_hot_emit(hot, &x, WEFT_NOW), "emit");
+        raise(SIGKILL);
 }
 
 static void drop(const char *name)
@@ -133,10 +224,18 @@ int main(int argc, char **argv)
                 make(argv[2]);
         else if (!strcmp(argv[1], "pool"))
                 make_pool(argv[2]);
+        else if (!strcmp(argv[1], "future"))
+                make_future(argv[2]);
+        else if (!strcmp(argv[1], "lazy"))
+                make_lazy(argv[2]);
         else if (!strcmp(argv[1], "hold"))
                 hold(argv[2]);
         else if (!strcmp(argv[1], "drop"))
                 drop(argv[2]);
+        else if (!strcmp(argv[1], "flow"))
+                flow(argv[2]);
+        else if (!strcmp(argv[1], "driver"))
+                driver(argv[2]);
         else if (!strcmp(argv[1], "sync"))
                 hold_sync(argv[2]);
         else

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Tests of the command: cli_test.sh [commands] [things] [sync] [sync_jobs] [pipelines] [signals]
+# Tests of the command: cli_test.sh [commands] [things] [channels] [sync] [sync_jobs] [pipelines]
+# [functions] [signals]
 # [kill]. WEFT says where it is (else in build/), CLI_HELPER where its helper is (else
 # beside it).
 set -u
@@ -25,7 +26,7 @@ trap 'rm -rf "$work" "$WEFT_DIR"' EXIT
 # shellcheck source=/dev/null
 . "$here/lib.sh"
 
-[ $# -gt 0 ] || set -- commands things sync sync_jobs pipelines signals kill
+[ $# -gt 0 ] || set -- commands things channels tap sync sync_jobs pipelines functions signals kill
 for group in "$@"; do
         if [ ! -f "$here/$group.sh" ]; then
                 echo "cli_test: there is no group '$group'"

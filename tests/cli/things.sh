@@ -261,7 +261,27 @@ expect 1 'of kind broadcast' -- pop m/news
 check 'a pool' "$CLI_HELPER" pool m
 expect 0 -- cat m/pool
 said $'0\tfree\n1\tfree'
-for name in map words set stack ring numbers news pool; do
+expect 0 -- push --create future m/future 'a word'
+expect 0 -- cat m/future
+said 'a word'
+expect 0 -- pop --json m/future
+json 'a future' 'j["value"] == "a word"'
+expect 1 'm/future' -- push m/future another
+expect 0 -- push --create future --element-bytes 4 m/four 7
+expect 0 -- cat m/four
+said 7
+check 'a future that waits' "$CLI_HELPER" future m
+expect 0 -- cat m/open
+said ''
+expect 124 'timed out' -- pop --timeout 0 m/open
+check 'lazies' "$CLI_HELPER" lazy m
+expect 0 -- cat m/lazy
+said 42
+expect 0 -- cat m/new
+said ''
+expect 0 -- stat --json m/lazy
+json 'a lazy' 'j["state"] == "done" and j["function"] == "cli answer"'
+for name in map words set stack ring numbers news pool future lazy; do
         expect 0 -- stat m/$name
         expect 0 -- ls m/$name
         check "ls tells something of $name" grep -qE "^$name +[a-z]+ +[0-9]+ +[0-9.]+ [A-Za-z]+ +[^ ]" "$out"
