@@ -12,6 +12,7 @@
  *                       32 its only thread ends, and another one uses the handle
  *   NAMES               1 or 2
  *   PRE                 1: name 1 is there at the beginning
+ *   TRANSIENT           objects go with their last pin
  */
 #define E 2
 #define NA 3
@@ -29,11 +30,19 @@
 #define REMOVED 3
 #define RECLAIMED 4
 #define DOOMED 5
+#define FADING 6
 #define WHAT(s) ((s) & 7)
 #define SIG(s) (((s) >> 3) & 3)
 #define INC(s) ((s) >> 5)
 #define STATE(inc, sig, what) (((inc) << 5) | ((sig) << 3) | (what))
-#define GONE(s) (WHAT(s) >= REMOVED)
+#define GONE(s) (WHAT(s) >= REMOVED && WHAT(s) != FADING)
+#ifdef TRANSIENT
+#define UNUSED(s) (WHAT(s) == REMOVED || WHAT(s) == DOOMED || WHAT(s) == FADING || WHAT(s) == LIVE)
+#else
+#define UNUSED(s) (WHAT(s) == REMOVED || WHAT(s) == DOOMED)
+#endif
+#define GOING(s) (WHAT(s) == DOOMED || WHAT(s) == FADING)
+#define KEPT(s) STATE(INC(s), 0, (WHAT(s) == FADING -> LIVE : REMOVED))
 
 /* link: incarnation (3) | tag (3) | index + 1 (2) | mark (1) */
 #define MARK(l) ((l) & 1)
@@ -218,15 +227,17 @@ WALKED: atomic { link = 0; nx = 0; from = 0; ftag = 0 };
 /* ---- free_if_unused(e) as agent `as`: in e, as, fret -------------------------- */
 FREEIF: st = state[e];
         do
-        :: atomic { WHAT(st) != REMOVED && WHAT(st) != DOOMED -> goto FREED }
-        :: atomic { WHAT(st) == REMOVED || WHAT(st) == DOOMED -> skip };
+        :: atomic { !UNUSED(st) -> goto FREED }
+        :: atomic { UNUSED(st) -> skip };
                 if
                 :: atomic { pins[e] != 0 -> goto FREED }
                 :: atomic { pins[e] == 0 -> skip }
                 fi;
                 atomic {
                         if
-                        :: state[e] == st -> st = STATE(INC(st), as + 1, DOOMED); state[e] = st
+                        :: state[e] == st ->
+                                st = STATE(INC(st), as + 1, (GONE(st) -> DOOMED : FADING));
+                                state[e] = st
                         :: else -> goto FREED
                         fi
                 };
@@ -243,6 +254,10 @@ FREEIF: st = state[e];
 #else
                                 :: state[e] == st ->
 #endif
+                                        if /* and its name is gone */
+                                        :: WHAT(st) == FADING -> named[name[e]]--
+                                        :: else
+                                        fi;
                                         st = STATE(INC(st), as + 1, RECLAIMED);
                                         state[e] = st;
                                         goto DOOM
@@ -253,7 +268,7 @@ FREEIF: st = state[e];
                 :: atomic { pins[e] != 0 -> skip };
                         atomic {
                                 if
-                                :: state[e] == st -> st = STATE(INC(st), 0, REMOVED); state[e] = st
+                                :: state[e] == st -> st = KEPT(st); state[e] = st
                                 :: else -> st = state[e]
                                 fi
                         }
@@ -361,7 +376,7 @@ OPEN1:  if
         atomic {
 #else
         pins[e] = pins[e] | BIT(me);
-        atomic {
+OPEN2:  atomic {
                 s = state[e]; /* LP of open */
 #endif
                 if
@@ -372,6 +387,19 @@ OPEN1:  if
                 :: else
                 fi
         };
+#if defined(TRANSIENT) && !defined(BUG_LOOK_THEN_PIN)
+        if
+        :: atomic { INC(s) == INC(st) && WHAT(s) == FADING -> skip };
+                atomic {
+                        if
+                        :: state[e] == s -> state[e] = KEPT(s)
+                        :: else
+                        fi
+                };
+                goto OPEN2
+        :: atomic { !(INC(s) == INC(st) && WHAT(s) == FADING) -> skip }
+        fi;
+#endif
         atomic { pins[e] = pins[e] & ~BIT(me); fret = 1 };
         goto FREEIF;
 
@@ -391,10 +419,10 @@ AGAIN1: pins[e] = pins[e] | BIT(me);
                     assert(memory[e] == 1);
                     holds[me] = e + 1;
                     goto DONE }
-        :: atomic { INC(s) == minc && WHAT(s) == DOOMED -> skip };
+        :: atomic { INC(s) == minc && GOING(s) -> skip };
                 atomic {
                         if
-                        :: state[e] == s -> s = STATE(INC(s), 0, REMOVED); state[e] = s
+                        :: state[e] == s -> s = KEPT(s); state[e] = s
                         :: else -> s = state[e]
                         fi
                 }
@@ -455,27 +483,27 @@ SETTLE1:                        if
                                 goto DOOM
                         :: atomic { SIG(st) != as + 1 || WHAT(st) < CLAIMED ||
                                     WHAT(st) == LIVE || WHAT(st) == REMOVED ||
-                                    WHAT(st) == DOOMED -> skip }
+                                    GOING(st) -> skip }
                         fi;
                         if /* settle_pinned() */
                         :: atomic { pins[e] & BIT(as) -> skip };
 #ifndef BUG_RECOVER_DOOMED
                                 do /* its doomer did not see this pin, perhaps */
-                                :: atomic { WHAT(st) == DOOMED -> skip };
+                                :: atomic { GOING(st) -> skip };
                                         atomic {
                                                 if
                                                 :: state[e] == st ->
-                                                        st = STATE(INC(st), 0, REMOVED);
+                                                        st = KEPT(st);
                                                         state[e] = st
                                                 :: else -> st = state[e]
                                                 fi
                                         }
-                                :: atomic { WHAT(st) != DOOMED -> break }
+                                :: atomic { !GOING(st) -> break }
                                 od;
 #endif
                                 if
                                 :: atomic { WHAT(st) == LIVE || WHAT(st) == REMOVED ||
-                                            WHAT(st) == DOOMED ->
+                                            GOING(st) ->
                                             assert(memory[e] == 1) } /* recover() */
                                 :: atomic { WHAT(st) < LIVE || WHAT(st) == RECLAIMED -> skip }
                                 fi;
@@ -514,7 +542,11 @@ proctype last_one()
                 do
                 :: e < E ->
                         assert(pins[e] == 0);
+#ifdef TRANSIENT
+                        assert(WHAT(state[e]) == FREE);
+#else
                         assert(WHAT(state[e]) == FREE || WHAT(state[e]) == LIVE);
+#endif
                         assert(memory[e] == (WHAT(state[e]) == LIVE -> 1 : 0));
                         if
                         :: WHAT(state[e]) == LIVE ->
