@@ -47,7 +47,8 @@ static struct weft_cell cell_of(struct weft_object *o)
 }
 
 /* What it is computed from, while that matters. It is there, for somebody has both open:
- * unless this one has ended meanwhile, or has gone. */
+ * unless this one has ended meanwhile, or the last of those has gone since this one was
+ * pinned: then nobody will ever compute it, and who asks is told -EOWNERDEAD. */
 static int open_source(struct weft_future *future, uint64_t token)
 {
         if (weft_cell_has_ended(weft_cell_look(future->cell.sh)))

@@ -46,6 +46,9 @@ int weft_future_compute(weft_future_t *future, struct weft_agent *agent)
         else
                 rc = compute_from(future, agent, function);
         weft_wait_signal(&future->root->cell.sh->wait, INT32_MAX);
+        /* [edge] Canceled while the function ran: that is its end, and no fault of ours. */
+        if (rc == -EPERM && weft_cell_has_ended(weft_cell_look(future->cell.sh)))
+                rc = 0;
         return rc == -EALREADY || rc == -ECANCELED ? 0 : rc; /* by somebody else */
 }
 
@@ -71,8 +74,8 @@ static int look_at(weft_future_t *future, struct weft_agent *agent, weft_future_
         default:
                 return weft_cell_has_ended(seen) ? 0 : -EUCLEAN;
         }
-        if (!future->source)
-                return -ENOENT;
+        if (!future->source) /* gone with the last who had both: see open_source() */
+                return -EOWNERDEAD;
         rc = weft_future_look(future->source, agent, ready);
         if (rc)
                 return rc;

@@ -11,7 +11,9 @@
  *
  * A future made by weft_future_then() is computed by the first who gets it, waits for it or
  * selects it once its source has ended; others wait for that one, and take over if he
- * dies. What its source failed with it fails with, too. It keeps its source open.
+ * dies. What its source failed with it fails with, too. It keeps its source open. Who opens
+ * it just as the last who had both goes may find the source gone; asking for it is then
+ * -EOWNERDEAD, for nobody will ever compute it.
  *
  * Values    any bytes, up to 1 GiB. Up to 8 lie in the future itself, more in a block.
  * Progress  set, try and cancel are lock-free; getting what is there is wait-free. Waiting
