@@ -4,9 +4,30 @@
 
 #include <errno.h>
 
+#include <weft/rendezvous.h>
+
 #include "runtime/block.h"
+#include "runtime/desk.h"
 #include "runtime/meet.h"
-#include "structures/rendezvous.h"
+#include "runtime/waitable.h"
+#include "structures/rendezvous_shared.h"
+
+/* A handle; as a part of another object's too (runtime/part.h). */
+struct weft_rendezvous {
+        struct weft_handle handle; /* first */
+        struct weft_spin spin[WEFT_SIDES];
+        uint32_t element_bytes;
+        uint32_t lead;      /* bytes of a box before its element */
+        uint64_t box_bytes; /* of a chunk's */
+        uint64_t key;       /* of this place, in a seat's word */
+        struct weft_desks desks;
+};
+
+extern struct weft_kind weft_rendezvous_kind;
+extern const struct weft_waitable weft_rendezvous_waitable;
+const struct weft_meeting *weft_rendezvous_meeting(struct weft_handle *handle);
+
+WEFT_CHECK int weft_rendezvous_init(struct weft_draft *draft);
 
 #define WEFT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WEFT_UNLIKELY(x) __builtin_expect(!!(x), 0)
