@@ -358,6 +358,91 @@ static void a_child_shares_nothing(void **state)
         drop(hot);
 }
 
+/* ---- the same, cold and hot ---------------------------------------------------------------- */
+
+enum { LAW_ITEMS = 700 };
+static uint64_t law[LAW_ITEMS];
+
+static int odd(const void *in, void *out, const void *argument)
+{
+        (void)out, (void)argument;
+        return *(const uint64_t *)in % 2 ? 0 : 1;
+}
+
+static int times3(const void *in, void *out, const void *argument)
+{
+        (void)argument;
+        *(uint64_t *)out = *(const uint64_t *)in * 3;
+        return 0;
+}
+
+static int add(const void *in, void *sum, const void *argument)
+{
+        (void)argument;
+        *(uint64_t *)sum += *(const uint64_t *)in;
+        return 0;
+}
+
+/* Sums of three times the odd ones, without the first two. */
+static uint64_t run_law(weft_stream_t *s, uint64_t *out)
+{
+        uint64_t n = 0, zero = 0;
+        s = weft_stream_filter(s, weft_call_item(odd, 8, 8, NULL));
+        s = weft_stream_map(s, weft_call_item(times3, 8, 8, NULL));
+        s = weft_stream_scan(s, weft_call_item(add, 8, 8, NULL), &zero);
+        s = weft_stream_skip(s, 2);
+        CHECK(weft_stream_collect(s, out, LAW_ITEMS, &n, WEFT_NEVER) == 0);
+        return n;
+}
+
+static uint64_t run_loop(uint64_t n, uint64_t *out)
+{
+        uint64_t sum = 0, seen = 0, given = 0;
+        for (uint64_t i = 0; i < n; i++)
+                if (law[i] % 2) {
+                        sum += law[i] * 3;
+                        if (++seen > 2)
+                                out[given++] = sum;
+                }
+        return given;
+}
+
+struct law_feed {
+        weft_hot_t *hot;
+        uint64_t n;
+};
+
+static void feed(void *context)
+{
+        const struct law_feed *f = context;
+        CHECK(weft_stream_to_hot(weft_stream_array(law, f->n, 8), f->hot, NULL,
+                                 WEFT_NEVER) == 0);
+        CHECK(weft_hot_finish(f->hot, 0) == 0);
+}
+
+static void cold_is_hot_is_a_loop(void **state)
+{
+        static uint64_t cold[LAW_ITEMS], hot[LAW_ITEMS], loop[LAW_ITEMS];
+        uint64_t x = (uint64_t)getpid() * 2654435761u | 1;
+        (void)state;
+        for (int round = 0; round < 8; round++) {
+                struct law_feed f = { .hot = make(16, 8, BLOCK, ONE) };
+                weft_hot_subscriber_t *s = join(f.hot, OLDEST, 0);
+                f.n = (x >> 20) % (LAW_ITEMS + 1);
+                for (uint64_t i = 0; i < f.n; i++)
+                        law[i] = x = x * 6364136223846793005u + 1442695040888963407u;
+                pid_t child = child_start(feed, &f);
+                uint64_t n = run_loop(f.n, loop);
+                CHECK(run_law(weft_stream_of_hot(s, 0), hot) == n);
+                CHECK(run_law(weft_stream_array(law, f.n, 8), cold) == n);
+                CHECK(memcmp(hot, loop, n * 8) == 0 && memcmp(cold, loop, n * 8) == 0);
+                CHECK(child_end(child) == 0);
+                weft_hot_unsubscribe(s);
+                drop(f.hot);
+                x ^= x >> 12 | 1;
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -372,6 +457,7 @@ int main(void)
                 TEST(shared_it_is_driven_by_a_thread),
                 TEST(a_share_is_ended_while_it_drives_or_stands_by),
                 TEST(a_child_shares_nothing),
+                TEST(cold_is_hot_is_a_loop),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
