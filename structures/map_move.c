@@ -161,8 +161,11 @@ static int copy_entry(struct weft_map_op *op, const struct weft_map_seen *seen)
 static int move_slot(struct weft_map_op *op, struct weft_bucket_shared *b, uint32_t slot)
 {
         weft_a128_t *cell = weft_slot_cell(b, slot);
-        struct weft_map_seen seen = { b, slot, weft_load_acq(&cell->lo), /* [M] */
-                                      weft_load_acq(&cell->hi) };        /* [M] */
+        struct weft_map_seen seen = { .bucket = b, .slot = slot };
+        /* [edge] The meta first: what is FROZEN by then has its last value. The other way round
+         * a value of before could go with a meta that came after it. */
+        seen.meta = weft_load_acq(&cell->hi);  /* [M] */
+        seen.value = weft_load_acq(&cell->lo); /* [M] */
         for (;;) {
                 int rc;
                 switch (weft_meta_state(seen.meta)) {
