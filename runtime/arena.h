@@ -57,6 +57,9 @@ void *weft_map_aligned(int fd, uint64_t offset, uint64_t bytes, int prot, int fl
 #define WEFT_HUGE_BYTES (UINT64_C(1) << 21)
 void weft_arena_huge(void *at, uint64_t bytes);
 
+/* As weft_arena_commit(), on large pages wherever that can be: much faster, too. */
+WEFT_CHECK int weft_arena_commit_huge(weft_arena_t *arena, uint64_t at, uint64_t bytes);
+
 /* True when no read-only process has the arena mapped (those have no seat to show
  * themselves in; they hold a shared file lock). */
 bool weft_arena_no_strangers(weft_arena_t *arena);

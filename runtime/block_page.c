@@ -159,9 +159,7 @@ static int commit_claimed(struct weft_agent *agent, uint64_t page, uint64_t n)
 {
         weft_arena_t *arena = agent->arena;
         uint64_t at = arena->geo.data_at + page * WEFT_PAGE_BYTES;
-        int rc = weft_arena_commit(arena, at, n * WEFT_PAGE_BYTES);
-        if (!rc && n == HUGE_PAGES) /* nobody has touched them: that is cheap */
-                weft_arena_huge(arena->base + at, WEFT_HUGE_BYTES);
+        int rc = weft_arena_commit_huge(arena, at, n * WEFT_PAGE_BYTES);
         if (rc && n > 1) {
                 weft_page_dry_out(arena, page + 1, n - 1);
                 n = 1;

@@ -86,8 +86,9 @@ static int64_t claim_run(struct weft_agent *agent, uint64_t page, uint64_t n)
         }
         int rc = 0;
         if (dry)
-                rc = weft_arena_commit(arena, arena->geo.data_at + page * WEFT_PAGE_BYTES,
-                                       n * WEFT_PAGE_BYTES);
+                rc = weft_arena_commit_huge(arena,
+                                            arena->geo.data_at + page * WEFT_PAGE_BYTES,
+                                            n * WEFT_PAGE_BYTES);
         if (rc)
                 unclaim(agent, page, n);
         return rc;
