@@ -27,7 +27,7 @@ struct weft_agent {
  * what it took to find out. The agent has touched its object. */
 struct weft_last {
         uint64_t handle; /* 0: none */
-        uint64_t of[3];  /* the kind's */
+        uint64_t of[4];  /* the kind's */
 };
 
 /* Who this thread was last. Valid while the serial is the arena's; a fork clears
@@ -38,7 +38,8 @@ struct weft_me {
         struct weft_last last; /* of that agent: 0 whenever he becomes another one */
 };
 extern _Thread_local struct weft_me weft_me __attribute__((tls_model("initial-exec")));
-extern weft_a64_t *weft_alive; /* 1 in the process that set it, 0 in its children */
+extern __attribute__((visibility("hidden")))
+weft_a64_t *weft_alive; /* 1 in the process that set it, 0 in its children */
 
 /* Finds or takes this thread's seat. -EMFILE, -EROFS, -ENOMEM. */
 WEFT_CHECK int weft_agent_find(weft_arena_t *arena, struct weft_agent **agent);

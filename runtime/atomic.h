@@ -7,6 +7,8 @@
  *   weft_swap_acq_rel(p, v)            weft_add_{rlx,acq_rel}(p, v)   old value
  *   weft_or_acq_rel(p, v), weft_and_acq_rel(p, v)     old value (or: bit sets)
  *   weft_cas16_acq_rel(p, &expect, v)  16 bytes; updates expect
+ *   weft_choose_acq(p, word, &a, b)    a if *p is that word, else b
+ *   weft_is_acq(p, word)               is *p that word?
  *   weft_fence_seq(), weft_pause()
  *
  * on weft_a32_t, weft_a64_t and weft_a128_t, which nothing else may read or write.
@@ -178,6 +180,42 @@ WEFT_DOOR(64)
 #define weft_pause() ck_pr_stall()
 
 #endif
+
+/* `*then` if *p is `word`, else `other`; never by a branch, which would be guessed wrong when it is a
+ * guess, and cost the whole wait for memory. `then` is not shared. */
+static inline __attribute__((always_inline)) uint64_t
+weft_choose_acq(const weft_a64_t *p, uint64_t word, const uint64_t *then, uint64_t other)
+{
+        WEFT_STEP();
+#ifdef WEFT_TSAN
+        return weft_load_acq(p) == word ? *then : other;
+#else
+        __asm__ __volatile__("cmpq %2, %3\n\tcmoveq %1, %0"
+                             : "+r"(other)
+                             : "m"(*then), "m"(p->raw), "r"(word)
+                             : "cc");
+        return other;
+#endif
+}
+
+/* Is it that, still? In one instruction with the jump. */
+static inline __attribute__((always_inline)) bool weft_is_acq(const weft_a64_t *p,
+                                                              uint64_t word)
+{
+        WEFT_STEP();
+#ifdef WEFT_TSAN
+        return weft_load_acq(p) == word;
+#else
+        __asm__ goto("cmpq %1, %0\n\tjne %l[other]"
+                     :
+                     : "m"(p->raw), "r"(word)
+                     : "cc", "memory"
+                     : other);
+        return true;
+other:
+        return false;
+#endif
+}
 
 /* ThreadSanitizer's own 16-byte operations hold a lock of this process alone, so that two
  * processes undo each other's: it is told of the real one instead. */

@@ -56,59 +56,77 @@ weft_map_key_mask(const struct weft_bucket_shared *b, uint64_t word)
         return mask;
 }
 
-/* `at` if the two are equal, else what was so far: never by a branch. */
-static inline __attribute__((always_inline)) uint64_t
-weft_map_pick(uint64_t so_far, uint64_t at, uint64_t key, uint64_t word)
+/* Which may have it as key, or be a CLAIM for it, which has it where others have the value.
+ * [edge] The values first: a CLAIM that becomes an entry has had its key written before. */
+static inline __attribute__((always_inline)) uint32_t
+weft_map_bid_mask(const struct weft_bucket_shared *b, uint64_t word)
 {
-        __asm__("cmpq %2, %3\n\tcmoveq %1, %0"
-                : "+r"(so_far)
-                : "r"(at), "r"(key), "r"(word)
-                : "cc");
-        return so_far;
+        uint32_t mask = (uint32_t)(weft_load_acq(&b->cell0.lo) == word) |      /* [M] */
+                        (uint32_t)(weft_load_acq(&b->cell1.lo) == word) << 1 | /* [M] */
+                        (uint32_t)(weft_load_acq(&b->cell2.lo) == word) << 2 | /* [M] */
+                        (uint32_t)(weft_load_acq(&b->cell3.lo) == word) << 3 | /* [M] */
+                        (uint32_t)(weft_load_acq(&b->cell4.lo) == word) << 4;  /* [M] */
+        __asm__("" : "+r"(mask));
+        return mask | weft_map_key_mask(b, word);
 }
 
-/* The cell of a key of an inlined map, if it is at home and an entry; its pair in `pair`.
- * False: look closely. What waits here for memory keeps what comes after it from beginning to
- * wait: so it is to be few instructions. */
-static inline __attribute__((always_inline)) bool
-weft_map_glance(struct weft_bucket_shared *b, uint64_t word, weft_a128_t **cell,
-                struct weft_pair *pair)
+/* Where a slot's key and cell are in its bucket, in bytes: key | cell << 32. */
+#define WEFT_MAP_SPOT(key, cell) ((key) | (uint64_t)(cell) << 32)
+
+/* The spot of a key in this bucket; 0: nowhere. What waits here for memory keeps what comes
+ * after it from beginning to wait: so it is to be few instructions, like all that follows. */
+static inline __attribute__((always_inline)) uint64_t
+weft_map_spot(const struct weft_bucket_shared *b, uint64_t word)
 {
-        static const uint8_t cell_of[10] = {
-                [1] = 16, [6] = 32, [7] = 80, [8] = 96, [9] = 112
-        }; /* by word */
+        static const uint64_t spots[5] = { WEFT_MAP_SPOT(8, 16), WEFT_MAP_SPOT(48, 32),
+                                           WEFT_MAP_SPOT(56, 80), WEFT_MAP_SPOT(64, 96),
+                                           WEFT_MAP_SPOT(72, 112) };
         uint64_t at = 0;
-        at = weft_map_pick(at, 1, weft_load_acq(&b->key0), word); /* [M] */
-        at = weft_map_pick(at, 6, weft_load_acq(&b->key1), word); /* [M] */
-        at = weft_map_pick(at, 7, weft_load_acq(&b->key2), word); /* [M] */
-        at = weft_map_pick(at, 8, weft_load_acq(&b->key3), word); /* [M] */
-        at = weft_map_pick(at, 9, weft_load_acq(&b->key4), word); /* [M] */
-        if (__builtin_expect(!at, 0))
-                return false;
-        *cell = (weft_a128_t *)(void *)((uint8_t *)b + cell_of[at]);
-        pair->hi = weft_load_acq(&(*cell)->hi);                       /* [M] */
-        pair->lo = weft_load_acq(&(*cell)->lo);                       /* [M] */
-        uint64_t differs = (weft_load_acq(&b->control + at) ^ word) | /* [M] */
-                           (weft_load_acq(&(*cell)->hi) ^ pair->hi) | /* [M] */
-                           ((pair->hi & 15) ^ WEFT_SLOT_MEMBER);
-        return __builtin_expect(!differs, 1);
+        at = weft_choose_acq(&b->key0, word, &spots[0], at);   /* [M] */
+        at = weft_choose_acq(&b->key1, word, &spots[1], at);   /* [M] */
+        at = weft_choose_acq(&b->key2, word, &spots[2], at);   /* [M] */
+        at = weft_choose_acq(&b->key3, word, &spots[3], at);   /* [M] */
+        return weft_choose_acq(&b->key4, word, &spots[4], at); /* [M] */
+}
+
+/* Its cell, and the pair in it; false if that is no entry, or not this key's any more. */
+static inline __attribute__((always_inline)) bool
+weft_map_read(struct weft_bucket_shared *b, uint64_t spot, uint64_t word,
+              weft_a128_t **cell, struct weft_pair *pair)
+{
+        const weft_a64_t *key = (const void *)((const uint8_t *)b + (uint32_t)spot);
+        *cell = (weft_a128_t *)(void *)((uint8_t *)b + (spot >> 32));
+        pair->hi = weft_load_acq(&(*cell)->hi);                        /* [M] */
+        pair->lo = weft_load_acq(&(*cell)->lo);                        /* [M] */
+        return WEFT_LIKELY_MAP(weft_is_acq(key, word)) &&              /* [M] */
+               WEFT_LIKELY_MAP(weft_is_acq(&(*cell)->hi, pair->hi)) && /* [M] */
+               WEFT_LIKELY_MAP((pair->hi & 15) == WEFT_SLOT_MEMBER);
 }
 
 /* What the short way needs of weft_me.last: the current table, by its ref, and where that is;
- * as it was when this thread came the long way last. A ref that was a table is one as long as
- * somebody who looks for it in root, reading, finds it there. */
-enum { WEFT_MAP_REF, WEFT_MAP_BUCKETS, WEFT_MAP_SHIFT };
+ * as it was when this thread came the long way last; and its desk, or 0. A ref that was a
+ * table is one as long as somebody who looks for it in root, reading, finds it there. */
+enum { WEFT_MAP_REF, WEFT_MAP_BUCKETS, WEFT_MAP_SHIFT, WEFT_MAP_DESK };
 
-void weft_map_note(struct weft_map *map); /* map.c: on the long way */
+void weft_map_note(struct weft_map *map); /* map_word.c: on the long way */
 
-/* Most are in their home or the bucket next to it, in the table that is current: the short way.
+/* Most are in their home, in the table that is current: the short way.
  * Nothing is called, what it needs to end the reading is known from its beginning, and
  * whoever does not get to its end begins anew on the long way. */
 struct weft_map_glanced {
         weft_a64_t *reading;
         uint64_t was; /* what stood there */
-        weft_a128_t *cell;
-        struct weft_pair pair; /* what it was */
+        struct weft_bucket_shared *home;
+        uint64_t control;      /* of home, if ABSENT, */
+        bool before;           /* and whether it has been in home some time */
+        weft_a128_t *cell;     /* if THERE, */
+        struct weft_pair pair; /* and what it was */
+};
+
+enum weft_map_sight {
+        WEFT_MAP_UNSURE, /* look closely */
+        WEFT_MAP_THERE,
+        WEFT_MAP_ABSENT, /* only if asked to look further than home */
 };
 
 /* By which this thread remembers a handle: maps of words and of blocks are told apart. */
@@ -126,10 +144,51 @@ static inline __attribute__((always_inline)) bool weft_map_may(const struct weft
                WEFT_LIKELY_MAP(weft_alive->raw);
 }
 
-/* An entry, in a reading that begins here. */
-static inline __attribute__((always_inline)) bool
-weft_map_at_home(struct weft_map *map, uint64_t word, uint64_t hash, bool change,
+/* Is it the last bucket of the table, to which none is next? */
+static inline bool weft_map_is_last(const struct weft_bucket_shared *b)
+{
+        const struct weft_last *last = &weft_me.last;
+        const struct weft_bucket_shared *buckets = (void *)last->of[WEFT_MAP_BUCKETS];
+        return b + 1 == buckets + (UINT64_C(1) << (-last->of[WEFT_MAP_SHIFT] & 63));
+}
+
+/* The slots of a bucket that have the word as key, one by one. One that is EMPTY has had it. */
+static __attribute__((noinline)) enum weft_map_sight
+weft_map_sift(struct weft_bucket_shared *b, uint64_t word, struct weft_map_glanced *g)
+{
+        for (uint32_t m = weft_map_key_mask(b, word); m; m &= m - 1) {
+                uint32_t slot = (uint32_t)__builtin_ctz(m);
+                g->cell = weft_slot_cell(b, slot);
+                g->pair.hi = weft_load_acq(&g->cell->hi);            /* [M] */
+                g->pair.lo = weft_load_acq(&g->cell->lo);            /* [M] */
+                if (weft_load_acq(weft_slot_key(b, slot)) != word || /* [M] */
+                    weft_load_acq(&g->cell->hi) != g->pair.hi)       /* [M] */
+                        return WEFT_MAP_UNSURE;
+                if (weft_meta_state(g->pair.hi) == WEFT_SLOT_MEMBER)
+                        return WEFT_MAP_THERE;
+                if (weft_meta_state(g->pair.hi) != WEFT_SLOT_EMPTY)
+                        return WEFT_MAP_UNSURE;
+        }
+        return WEFT_MAP_ABSENT;
+}
+
+static inline __attribute__((always_inline)) enum weft_map_sight
+weft_map_look_in(struct weft_bucket_shared *b, uint64_t word, bool further,
                  struct weft_map_glanced *g)
+{
+        uint64_t spot = weft_map_spot(b, word);
+        g->before = spot != 0;
+        if (!spot)
+                return WEFT_MAP_ABSENT;
+        if (WEFT_LIKELY_MAP(weft_map_read(b, spot, word, &g->cell, &g->pair)))
+                return WEFT_MAP_THERE;
+        return further ? weft_map_sift(b, word, g) : WEFT_MAP_UNSURE;
+}
+
+/* Looks for a key in a reading that begins here. Not `further`: at home only, and never ABSENT. */
+static inline __attribute__((always_inline)) enum weft_map_sight
+weft_map_look_home(struct weft_map *map, uint64_t word, uint64_t hash, bool change,
+                   bool further, struct weft_map_glanced *g)
 {
         const struct weft_last *last = &weft_me.last;
         weft_a128_t *root = &map->sh->root;
@@ -137,16 +196,39 @@ weft_map_at_home(struct weft_map *map, uint64_t word, uint64_t hash, bool change
         struct weft_bucket_shared *home =
                 &buckets[hash >> (last->of[WEFT_MAP_SHIFT] & 63)];
         weft_map_fetch_next(home);
+        g->home = home;
         g->reading = &weft_me.agent->seat->reading;
         g->was = weft_read_open(g->reading);
-        if (WEFT_UNLIKELY_MAP(weft_load_acq(&root->lo) !=
-                              last->of[WEFT_MAP_REF]) ||           /* [R] */
-            WEFT_UNLIKELY_MAP(change && weft_load_acq(&root->hi))) /* [R] */
-                return false;
-        if (WEFT_LIKELY_MAP(weft_map_glance(home, word, &g->cell, &g->pair)))
-                return true;
-        return home + 1 != buckets + (UINT64_C(1) << (-last->of[WEFT_MAP_SHIFT] & 63)) &&
-               weft_map_glance(home + 1, word, &g->cell, &g->pair);
+        if (WEFT_UNLIKELY_MAP(
+                    !weft_is_acq(&root->lo, last->of[WEFT_MAP_REF])) || /* [R] */
+            WEFT_UNLIKELY_MAP(change && weft_load_acq(&root->hi)))      /* [R] */
+                return WEFT_MAP_UNSURE;
+        enum weft_map_sight sight = weft_map_look_in(home, word, further, g);
+        if (WEFT_LIKELY_MAP(sight == WEFT_MAP_THERE))
+                return sight;
+        if (!further || sight == WEFT_MAP_UNSURE)
+                return WEFT_MAP_UNSURE;
+        bool before = g->before;
+        g->pair = (struct weft_pair){ 0, 0 };
+        g->control = weft_load_acq(&home->control); /* [C] */
+        uint64_t most = (UINT64_C(1) << (-last->of[WEFT_MAP_SHIFT] & 63)) - 1;
+        uint32_t reach = (uint32_t)(g->control >> 8) & 63;
+        for (uint32_t d = 1; d <= reach && d <= most; d++) {
+                uint64_t i = (uint64_t)(home - buckets) + d * (d + 1) / 2;
+                sight = weft_map_look_in(&buckets[i & most], word, true, g);
+                if (sight != WEFT_MAP_ABSENT)
+                        return sight;
+        }
+        g->before = before;
+        return g->control & WEFT_BUCKET_SEALED ? WEFT_MAP_UNSURE : WEFT_MAP_ABSENT;
+}
+
+/* An entry, in a reading that begins here. */
+static inline __attribute__((always_inline)) bool
+weft_map_at_home(struct weft_map *map, uint64_t word, uint64_t hash, bool change,
+                 struct weft_map_glanced *g)
+{
+        return weft_map_look_home(map, word, hash, change, true, g) == WEFT_MAP_THERE;
 }
 
 /* What is in this slot of op->key: EMPTY is nothing. A key is written in CLAIM, so who

@@ -2,7 +2,8 @@
  *
  *   map_table.c   the chain: finding, changing, proposing and deciding
  *   map_move.c    moving, resizing, retiring tables
- *   map.c         8-byte keys and values; which way a call goes
+ *   map.c         which way a call goes
+ *   map_word.c    8-byte keys and values
  *   map_entry.c   entries in blocks: made, read, linked?, disposed of
  *   map_block.c   the operations on those
  *   map_expire.c  expiry and the sweep
@@ -90,6 +91,7 @@ struct weft_map_op {
         struct weft_map_look look;    /* and what it looked like; 0: none */
         const struct weft_map_seen *source; /* what is being copied from there, or NULL */
         uint64_t mark; /* a shrinking that has not begun: it is in root, or 0 */
+        bool refused;  /* its claim was: the long way (map_shared.h) */
 };
 
 /* ---- slots ----------------------------------------------------------------- */
@@ -238,6 +240,26 @@ void weft_map_entries_recover(struct weft_map *map, struct weft_agent *agent,
  * is not there. 0: `seen` can become MOVED. */
 WEFT_CHECK int weft_map_copy(struct weft_map_op *op, const struct weft_map_seen *seen);
 
+/* A proposal of this seat, as it was last seen: what is not DEAD becomes EMPTY. */
+void weft_map_withdraw(struct weft_map_seen *ours);
+
+/* An entry more, or one less, of this seat: how many those are now. */
+static inline uint64_t weft_map_count_entry(struct weft_map_desk_shared *desk,
+                                            int64_t delta)
+{
+        uint64_t entries = weft_load_rlx(&desk->entries) + (uint64_t)delta;
+        weft_store_rlx(&desk->entries, entries);
+        return entries;
+}
+
+/* Shall it be looked whether the table is too small or too large? Every so many changes of a
+ * seat, a power of two: the smaller the table, the sooner. */
+static inline bool weft_map_is_time(uint32_t bits, uint64_t entries)
+{
+        uint32_t n = bits > 14 ? 10 : bits > 6 ? bits - 4 : 2;
+        return !(entries & ((UINT64_C(1) << n) - 1));
+}
+
 /* Makes the floor of a home at least `floor`. */
 void weft_map_raise_floor(struct weft_bucket_shared *home, uint64_t floor);
 
@@ -279,6 +301,29 @@ WEFT_CHECK int weft_map_table_make(struct weft_map *map, uint32_t bits, uint64_t
 
 /* Frees what nobody can be reading any more. */
 void weft_map_free_retired(struct weft_map *map, struct weft_agent *agent);
+
+/* ---- map_word.c ------------------------------------------------------------------ */
+
+/* Of maps that are `inlined`: what a change does. */
+struct weft_map_wish {
+        struct weft_map_change change;
+        enum weft_map_when {
+                WEFT_MAP_ALWAYS,
+                WEFT_MAP_IF_ABSENT,
+                WEFT_MAP_IF_THERE,
+                WEFT_MAP_IF_VERSION,
+                WEFT_MAP_ADD,
+        } when;
+        uint64_t value;   /* or what is added */
+        uint64_t version; /* of IF_VERSION: asked for, then found */
+        uint64_t found;
+        bool remove;
+};
+
+WEFT_CHECK int weft_map_word_get(struct weft_map *map, uint64_t key, uint64_t *value,
+                                 uint64_t *version);
+WEFT_CHECK int weft_map_word_change(struct weft_map *map, uint64_t key,
+                                    struct weft_map_wish *wish);
 
 /* ---- map_object.c --------------------------------------------------------------- */
 

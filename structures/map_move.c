@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "structures/map_block.h"
-#include "structures/map_fast.h"
+#include "structures/map_claim.h"
 #include "structures/map_hash.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -136,21 +136,45 @@ static bool change_slot(struct weft_map_seen *seen, enum weft_map_state state)
         return done;
 }
 
+/* The short way: see map_claim.h. False: nothing has changed. */
+static bool copy_shortly(struct weft_map_op *op, const struct weft_map_seen *seen,
+                         uint64_t word, uint64_t hash)
+{
+        const struct weft_map_table *t = &op->table;
+        struct weft_bucket_shared *home = &t->buckets[weft_map_home(t, hash)];
+        struct weft_map_claim c = {
+                .desk = op->desk,
+                .table = t->ref,
+                .buckets = t->buckets,
+                .home = home,
+                .control = weft_load_acq(&home->control), /* [C] */
+                .next = home + 1 != t->buckets + weft_map_buckets(t),
+                .seat = op->agent->index,
+                .word = word,
+                .hash = hash,
+                .source = seen,
+        };
+        return !(c.control & WEFT_BUCKET_SEALED) && weft_map_claim(&c, seen->value);
+}
+
 /* What is FROZEN in op->table's predecessor goes there, too. The key's bytes, if it is not
  * in the slot, are there as long as the slot is FROZEN: weft_map_copy() looks again. */
 static int copy_entry(struct weft_map_op *op, const struct weft_map_seen *seen)
 {
-        struct weft_map_op copy = *op;
-        struct weft_map_look entry;
         uint64_t word = weft_load_acq(weft_slot_key(seen->bucket, seen->slot)); /* [M] */
-        copy.key = (struct weft_map_key){ .hash = word, .word = word };
-        if (op->map->inlined) {
-                copy.key.hash = weft_map_hash_word(word, op->map->seed);
-        } else if (!weft_map_look(op, seen->value, &entry)) {
-                const weft_a128_t *cell = weft_slot_cell(seen->bucket, seen->slot);
-                bool same = weft_load_acq(&cell->hi) == seen->meta; /* [M] */
-                return same ? -EUCLEAN : 0;
-        } else {
+        uint64_t hash = op->map->inlined ? weft_map_hash_word(word, op->map->seed) : word;
+        struct weft_map_look entry;
+        if (LIKELY(copy_shortly(op, seen, word, hash)))
+                return 0;
+        struct weft_map_op copy = *op;
+        copy.key = (struct weft_map_key){ .hash = hash, .word = word };
+        if (!op->map->inlined) {
+                if (!weft_map_look(op, seen->value, &entry)) {
+                        const weft_a128_t *cell =
+                                weft_slot_cell(seen->bucket, seen->slot);
+                        bool same = weft_load_acq(&cell->hi) == seen->meta; /* [M] */
+                        return same ? -EUCLEAN : 0;
+                }
                 copy.key.bytes = entry.key;
                 copy.key.n = entry.key_bytes;
         }
@@ -162,8 +186,8 @@ static int move_slot(struct weft_map_op *op, struct weft_bucket_shared *b, uint3
 {
         weft_a128_t *cell = weft_slot_cell(b, slot);
         struct weft_map_seen seen = { .bucket = b, .slot = slot };
-        /* [edge] The meta first: what is FROZEN by then has its last value. The other way round
-         * a value of before could go with a meta that came after it. */
+        /* The meta first: what is FROZEN by then has its last value. The other way round a
+         * value of before could go with a meta that came after it. */
         seen.meta = weft_load_acq(&cell->hi);  /* [M] */
         seen.value = weft_load_acq(&cell->lo); /* [M] */
         for (;;) {
@@ -185,8 +209,10 @@ static int move_slot(struct weft_map_op *op, struct weft_bucket_shared *b, uint3
                         rc = copy_entry(op, &seen);
                         if (rc)
                                 return rc;
-                        (void)change_slot(&seen, WEFT_SLOT_MOVED);
-                        break;
+                        /* FROZEN becomes nothing else, whoever writes it. */
+                        weft_store_rel(&cell->hi, /* [M] */
+                                       (seen.meta & ~UINT64_C(15)) | WEFT_SLOT_MOVED);
+                        return 0;
                 case WEFT_SLOT_MOVED:
                 case WEFT_SLOT_DEAD:
                         return 0;

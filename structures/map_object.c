@@ -210,7 +210,12 @@ static void free_entries(struct weft_map *map, struct weft_agent *agent,
                 for (uint32_t s = 0; s < WEFT_MAP_SLOTS; s++) {
                         weft_a128_t *cell = weft_slot_cell(&t->buckets[i], s);
                         weft_ref_t ref = { weft_load_rlx(&cell->lo) };
-                        if (ref.v)
+                        enum weft_map_state state =
+                                weft_meta_state(weft_load_rlx(&cell->hi));
+                        bool entry = state == WEFT_SLOT_MEMBER ||
+                                     state == WEFT_SLOT_FROZEN ||
+                                     state == WEFT_SLOT_TENT || state == WEFT_SLOT_COPY;
+                        if (ref.v && entry)
                                 (void)weft_block_free_from(agent, ref, owner);
                 }
 }

@@ -14,10 +14,10 @@
  * same if hash and bytes are.
  *
  *   EMPTY     nobody's                        -> CLAIM, MOVED
- *   CLAIM     seat's; its key is being written -> COPY, TENT, EMPTY, DEAD
+ *   CLAIM     seat's, who wants key; value is the key -> MEMBER, COPY, TENT, LOST, EMPTY, DEAD
  *   TENT      proposed by seat: key -> value  -> MEMBER, LOST, EMPTY, DEAD
  *   COPY      the same, of an entry FROZEN in the table before this
- *   LOST      seat's; its proposal was refused -> EMPTY, DEAD
+ *   LOST      seat's; it was refused          -> EMPTY, DEAD
  *   MEMBER    an entry of the map             -> MEMBER, EMPTY, FROZEN
  *   FROZEN    an entry that is being moved    -> MOVED
  *   MOVED     never used again in this table: look in the next one
@@ -26,7 +26,8 @@
  * Every CAS16 makes the version of the slot larger by at least 1, but for those that end in
  * FROZEN, LOST, MOVED, DEAD, TENT and COPY, which no slot reaches twice with one version. So
  * a pair {value, meta} never comes twice in one slot, and a CAS16 that was held up for
- * long fails. A key is written only in CLAIM, by the one whose it is.
+ * long fails. A key is written only in CLAIM, by the one whose it is. FROZEN becomes MOVED
+ * by a plain store, for it becomes nothing else.
  *
  * Replace, add: {v, MEMBER|n} -> {w, MEMBER|n+1}, LP. Remove: floor(home) is made >= n,
  * then -> {0, EMPTY|n+1}, LP. Get: meta, key, value, meta; LP is the first meta if the
@@ -34,9 +35,21 @@
  * would have had to be as it was not; there always is one moment, for whoever comes to a
  * slot behind the reader's back was not in an earlier one at that time, or left it before.
  *
- * PROPOSALS. Two who insert the same key must not both become members. Who wants to insert k
- * makes sure that his slot is within the reach (raises it first), puts k there as TENT, and
- * only then decides. DECIDE(k, L), L a proposal of k, his own or another's:
+ * CLAIMS. Two who insert the same key must not both become members. Who wants to insert k
+ * makes sure that his slot is within the reach (raises it first), and then claims it: from
+ * that one CAS16 on all can see that it is k that he wants, for a CLAIM has the key where others
+ * have the value. He writes the key, and then looks: at the control word, and at all slots of
+ * the chain, their values before their keys, for in that order a CLAIM becomes an entry.
+ *
+ *   CLAIM of k: refuse it, -> LOST. TENT or COPY of k, or a k that is MEMBER, FROZEN, MOVED
+ *   or DEAD, or the home is SEALED: give up. If it is to be a copy and k is not FROZEN in the
+ *   table before this any more: give up. Else {k, CLAIM} -> {value, MEMBER} with a version of 1 +
+ *   the largest of floor (read after the look), the slot's and, a copy, the entry's: LP.
+ *
+ * PROPOSALS. Two who claim may refuse each other, for ever if they did nothing else. So who
+ * has been refused once, whether by himself or by another, makes a TENT (or COPY) of his next
+ * claim, which others can decide for him; and only then he decides. DECIDE(k, L), L a proposal
+ * of k, his own or another's: refuse each CLAIM of k; else
  *
  *   look at all slots of the chain that have k as key; at each proposal of k but L: if it
  *   lies before L, decide that one first and begin anew; else refuse it: -> LOST. If there
@@ -45,24 +58,26 @@
  *   with a version of 1 + the largest of floor (read after the look), its slot's and, a
  *   COPY, the entry's.
  *
- * At most one k is a member at a time: say A is made one by a decision whose look began when
- * A was there. Another X that was made one and was not seen must have come to its slot after
- * the look passed there, so its own decision began later still and saw A: it refused A (then
- * A's CAS16 failed) or A was before it, and it decided A first and then saw a member. Whose
- * proposal is refused, by whom, or made a member by a helper, is seen in his own slot: LOST
- * or DEAD with his seat and the version of his claim means refused; anything else but TENT
- * or COPY, made. An agent has one slot at a time in hand. Nobody waits: a proposal of one who is stopped is decided by whoever needs to know.
+ * At most one k is a member at a time: say A is made one after a look that began when
+ * A was there, as a claim or a proposal. Another X that was made one and was not seen must have
+ * come to its slot after the look passed there, so its own look began later still and saw A: it
+ * refused A (then A's CAS16 failed), or gave up for it; or A was a proposal before it, and it
+ * decided A first and then saw a member. Who was refused, by whom, or was made a member by a
+ * helper, sees it in his own slot: LOST or DEAD with his seat and the version of his claim means
+ * refused; anything else but TENT or COPY, made. An agent has one slot at a time in hand, and has
+ * made it EMPTY before he claims another. Nobody waits: a proposal of one who is stopped is
+ * decided by whoever needs to know, a claim refused.
  *
  * MOVING. `root` is {current, next}. Who finds the table too full (or too empty) makes
  * another one and CAS16s {T, 0} -> {T, T2}: LP of resize. From then on whoever changes key k
  * first moves k's chain: seals the home, so that its reach stays; then, in all its buckets:
  *   EMPTY -> MOVED; CLAIM, TENT, COPY, LOST -> DEAD; MEMBER -> FROZEN; and each FROZEN
- *   entry is proposed in T2 as a COPY, decided there, and its slot -> MOVED
+ *   entry is claimed in T2, or proposed as a COPY and decided there, and its slot -> MOVED
  * then makes the floors in T2 of the homes that k can have there as high as the floor here,
  * so that no version comes again, marks the home DONE and goes on in T2. In addition he moves a few chains of those that
  * come next (`moving`); who finds none left marks what was forgotten, and when all homes
  * are DONE, {T, T2} -> {T2, 0}: LP of retire. T3 comes after that.
- * A COPY that comes late, of one who was held up, is never made: after its look the slot
+ * A copy that comes late, of one who was held up, is never made: after its look the slot
  * in T is looked at. If another copy of k was made and k has been removed since, then that
  * slot was MOVED before the removal; and if that copy was made after the look passed its
  * slot, its maker saw this one first and refused it, or decided it. A proposal in T of one
@@ -95,7 +110,7 @@
  * Who ends a view clears the place, fences, and if the entry is not linked any more
  * disposes of it. `viewers` tells which seats have ever viewed.
  *
- * Crash in propose: the desk says which slot; if it is CLAIM, TENT, COPY or LOST with the
+ * Crash in claim, in propose: the desk says which slot; if it is CLAIM, TENT, COPY or LOST with the
  *   dead's seat, it becomes EMPTY. (A seat is handed out anew only after that.)
  * Crash in move: what is FROZEN is moved by the next one who comes by.
  * Crash in resize: T2 is on the desk (`made`) before it is handed over to the map, and in

@@ -22,6 +22,7 @@ int weft_map_begin(struct weft_map_op *op, struct weft_map *map, bool change)
         op->table.sh = NULL;
         op->before.sh = NULL;
         op->source = NULL;
+        op->refused = false;
         if (map->handle.arena->readonly)
                 return change ? -EROFS : 0;
         int rc = weft_handle_enter(&map->handle, &op->agent);
@@ -239,22 +240,44 @@ static bool is_frozen_before(struct weft_map_op *op, uint64_t *version)
         return true;
 }
 
+/* A CLAIM has the key in the value's place. */
+static bool is_claim(struct weft_map_op *op, struct weft_bucket_shared *b, uint32_t slot,
+                     struct weft_map_seen *seen)
+{
+        const weft_a128_t *cell = weft_slot_cell(b, slot);
+        seen->bucket = b;
+        seen->slot = slot;
+        seen->meta = weft_load_acq(&cell->hi);  /* [M] */
+        seen->value = weft_load_acq(&cell->lo); /* [M] */
+        return weft_meta_state(seen->meta) == WEFT_SLOT_CLAIM &&
+               seen->value == op->key.word;
+}
+
 /* As below, at one slot that has the key as far as one look tells. */
 static int look_closely(struct weft_map_op *op, struct weft_bucket_shared *b,
                         uint32_t slot, uint32_t at, struct proposal *p)
 {
+        bool claim = weft_meta_state(p->seen.meta) == WEFT_SLOT_CLAIM;
         struct weft_map_seen seen = { 0 };
-        enum weft_map_state s = match(op, b, slot, &seen);
-        while (s == WEFT_SLOT_TENT || s == WEFT_SLOT_COPY) {
+        for (;;) { /* once more only if somebody else has changed it */
+                if (is_claim(op, b, slot, &seen)) {
+                        if (change_slot(&seen, seen.value,
+                                        with_state(seen.meta, WEFT_SLOT_LOST)))
+                                return 0;
+                        continue;
+                }
+                enum weft_map_state s = match(op, b, slot, &seen);
+                if (s != WEFT_SLOT_TENT && s != WEFT_SLOT_COPY)
+                        return s >= WEFT_SLOT_MEMBER ? ANEW : 0;
+                if (claim)
+                        return ANEW;
                 if (at < p->at) {
                         *p = (struct proposal){ seen, at };
                         return 1;
                 }
                 if (change_slot(&seen, seen.value, with_state(seen.meta, WEFT_SLOT_LOST)))
                         return 0;
-                s = match(op, b, slot, &seen);
         }
-        return s >= WEFT_SLOT_MEMBER ? ANEW : 0;
 }
 
 /* One look at the chain of op->key with `p` in it. 1: `p` has become one that lies before
@@ -270,7 +293,7 @@ static int look_around(struct weft_map_op *op, struct proposal *p)
         if (UNLIKELY(control & WEFT_BUCKET_SEALED))
                 return ANEW;
         for (uint32_t d = 0; d <= reach; b = weft_map_chain(t, home, ++d)) {
-                uint32_t mask = weft_map_key_mask(b, op->key.word);
+                uint32_t mask = weft_map_bid_mask(b, op->key.word);
                 if (d == p->at / 8)
                         mask &= ~(1u << p->at % 8);
                 for (; UNLIKELY(mask); mask &= mask - 1) {
@@ -314,6 +337,19 @@ static void settle_as(struct proposal *p, uint64_t meta)
                 p->seen.meta = meta;
 }
 
+/* What a proposal becomes: its version is larger than all that the key ever had. After the
+ * look: whatever was removed before that has raised the floor. */
+static uint64_t member_meta(struct weft_map_op *op, uint64_t own, uint64_t version)
+{
+        const struct weft_map_table *t = &op->table;
+        uint64_t home = weft_map_home(t, op->key.hash);
+        uint64_t floor = weft_control_floor(
+                weft_load_acq(&weft_map_bucket(t, home)->control)); /* [C] */
+        version = version > own ? version : own;
+        version = version > floor ? version : floor;
+        return weft_meta_make(version + 1, 0, WEFT_SLOT_MEMBER);
+}
+
 /* Decides `p`, or one that lies before it. LP of an insertion: the change to MEMBER. */
 static void decide_once(struct weft_map_op *op, struct proposal *p)
 {
@@ -328,15 +364,8 @@ static void decide_once(struct weft_map_op *op, struct proposal *p)
                 settle_as(p, with_state(p->seen.meta, WEFT_SLOT_LOST));
                 return;
         }
-        const struct weft_map_table *t = &op->table;
-        uint64_t home = weft_map_home(t, op->key.hash);
-        uint64_t floor = weft_control_floor(
-                weft_load_acq(&weft_map_bucket(t, home)->control)); /* [C] */
-        uint64_t own = weft_meta_version(p->seen.meta);
-        version = version > own ? version : own;
-        version = version > floor ? version : floor;
-        uint64_t meta = weft_meta_make(version + 1, 0, WEFT_SLOT_MEMBER);
-        settle_as(p, meta); /* LP */
+        settle_as(p, /* LP */
+                  member_meta(op, weft_meta_version(p->seen.meta), version));
 }
 
 /* Until ours is decided. ANEW: refused. Else its version, or one that was before it if
@@ -375,7 +404,8 @@ static int decide(struct weft_map_op *op, const struct proposal *ours, uint64_t 
         return now.meta == with_state(mine, WEFT_SLOT_DEAD) ? ANEW : 0;
 }
 
-/* The first EMPTY slot. Which line of a bucket is filled first, a bit of the hash says. */
+/* The first EMPTY slot. Which line of a bucket is filled first, a bit of the hash says, if there is
+ * none where the key has been before: whoever looked for it would stumble over that for ever. */
 static bool find_free(struct weft_map_op *op, uint32_t limit, struct proposal *p)
 {
         const struct weft_map_table *t = &op->table;
@@ -385,6 +415,8 @@ static bool find_free(struct weft_map_op *op, uint32_t limit, struct proposal *p
         for (uint32_t d = 0; d <= last && d <= limit; d++) {
                 struct weft_bucket_shared *b = weft_map_chain(t, home, d);
                 for (uint32_t mask; (mask = weft_map_empty_mask(b));) {
+                        uint32_t before = mask & weft_map_key_mask(b, op->key.word);
+                        mask = before ? before : mask;
                         uint32_t slot = op->key.hash & 1
                                                 ? 31 - (uint32_t)__builtin_clz(mask)
                                                 : (uint32_t)__builtin_ctz(mask);
@@ -403,6 +435,36 @@ static bool find_free(struct weft_map_op *op, uint32_t limit, struct proposal *p
         return false;
 }
 
+void weft_map_withdraw(struct weft_map_seen *ours)
+{
+        uint64_t empty =
+                weft_meta_make(weft_meta_version(ours->meta) + 1, 0, WEFT_SLOT_EMPTY);
+        enum weft_map_state s;
+        while (s = weft_meta_state(ours->meta),
+               s == WEFT_SLOT_CLAIM || s == WEFT_SLOT_LOST)
+                if (change_slot(ours, 0, empty))
+                        break;
+}
+
+/* The short way: the claim itself becomes an entry, if nobody else is seen to want the same.
+ * Else it goes, and so do the other claims: whoever comes again comes the long way. */
+static int decide_claim(struct weft_map_op *op, uint64_t value, bool copy,
+                        struct proposal *p, uint64_t *version)
+{
+        uint64_t source = 0;
+        if (UNLIKELY(look_around(op, p)) ||
+            (copy && UNLIKELY(!is_frozen_before(op, &source))))
+                goto refused;
+        uint64_t meta = member_meta(op, weft_meta_version(p->seen.meta), source);
+        if (UNLIKELY(!change_slot(&p->seen, value, meta))) /* LP */
+                goto refused;
+        *version = weft_meta_version(meta);
+        return 0;
+refused:
+        weft_map_withdraw(&p->seen);
+        return ANEW;
+}
+
 /*
  * Puts op->key into the chain as a proposal, and has it decided. 0: it is a member now.
  * ANEW: look again; -ENOSPC: no slot.
@@ -415,7 +477,6 @@ static int propose(struct weft_map_op *op, uint64_t value, enum weft_map_state a
 {
         const struct weft_map_table *t = &op->table;
         uint64_t home = weft_map_home(t, op->key.hash);
-        uint32_t seat = op->agent->index;
         struct proposal p;
 
         if (!find_free(op, as == WEFT_SLOT_TENT ? REACH_TENT : WEFT_MAP_REACH_MAX, &p))
@@ -423,18 +484,26 @@ static int propose(struct weft_map_op *op, uint64_t value, enum weft_map_state a
         *reach = p.at / 8;
         if (UNLIKELY(*reach && raise_reach(t, home, *reach)))
                 return ANEW;
-        uint64_t claim =
-                weft_meta_make(weft_meta_version(p.seen.meta) + 1, seat, WEFT_SLOT_CLAIM);
+        uint64_t claim = weft_meta_make(weft_meta_version(p.seen.meta) + 1,
+                                        op->agent->index, WEFT_SLOT_CLAIM);
         weft_store_rlx(&op->desk->table, t->ref); /* [D] before the claim */
         weft_store_rlx(&op->desk->slot,
                        (uint64_t)(p.seen.bucket - t->buckets) * 8 + p.seen.slot);
-        if (UNLIKELY(!change_slot(&p.seen, value, claim)))
+        if (UNLIKELY(!change_slot(&p.seen, op->key.word, claim)))
                 return ANEW;
-        weft_store_rlx(weft_slot_key(p.seen.bucket, p.seen.slot), op->key.word);
-        p.seen.value = value;
+        p.seen.value = op->key.word;
         p.seen.meta = claim;
-        if (UNLIKELY(!change_slot(&p.seen, value, with_state(claim, as))))
-                return ANEW; /* DEAD */
+        weft_store_rlx(weft_slot_key(p.seen.bucket, p.seen.slot), op->key.word);
+        if (LIKELY(!op->refused)) {
+                int rc = decide_claim(op, value, as == WEFT_SLOT_COPY, &p, version);
+                op->refused = rc != 0;
+                return rc;
+        }
+        if (UNLIKELY(!change_slot(&p.seen, value, with_state(claim, as)))) {
+                weft_map_withdraw(&p.seen);
+                return ANEW;
+        }
+        p.seen.value = value;
         p.seen.meta = with_state(claim, as);
         return decide(op, &p, version);
 }
@@ -474,6 +543,7 @@ int weft_map_copy(struct weft_map_op *op, const struct weft_map_seen *source)
 {
         weft_a128_t *cell = weft_slot_cell(source->bucket, source->slot);
         op->source = source;
+        op->refused = false;
         for (;;) {
                 struct weft_map_seen seen;
                 uint64_t version;
@@ -499,22 +569,6 @@ int weft_map_copy(struct weft_map_op *op, const struct weft_map_seen *source)
 
 /* ---- changes ----------------------------------------------------------------- */
 
-/* Every so many changes of this seat, a power of two: the smaller the table, the sooner. */
-static bool is_time(struct weft_map_op *op, uint64_t entries)
-{
-        uint32_t bits = op->table.bits > 14  ? 10
-                        : op->table.bits > 6 ? op->table.bits - 4
-                                             : 2;
-        return !(entries & ((UINT64_C(1) << bits) - 1));
-}
-
-static inline uint64_t count_entry(struct weft_map_op *op, int64_t delta)
-{
-        uint64_t entries = weft_load_rlx(&op->desk->entries) + (uint64_t)delta;
-        weft_store_rlx(&op->desk->entries, entries);
-        return entries;
-}
-
 /* It is there. ANEW: not as it was. */
 static int change_entry(struct weft_map_op *op, struct weft_map_change *change,
                         struct weft_map_seen *there)
@@ -536,7 +590,8 @@ static int change_entry(struct weft_map_op *op, struct weft_map_change *change,
                                  weft_meta_make(version + 1, 0, WEFT_SLOT_EMPTY)))
                         return ANEW;
                 change->version = 0;
-                if (UNLIKELY(is_time(op, count_entry(op, -1))))
+                if (UNLIKELY(weft_map_is_time(op->table.bits,
+                                              weft_map_count_entry(op->desk, -1))))
                         weft_map_tidy(op, 0);
         }
         change->was = was;
@@ -558,10 +613,10 @@ static int insert_entry(struct weft_map_op *op, struct weft_map_change *change)
                 return rc;
         change->was = 0;
         change->inserted = true;
-        uint64_t entries = count_entry(op, 1);
+        uint64_t entries = weft_map_count_entry(op->desk, 1);
         if (UNLIKELY(op->mark != 0))
                 weft_map_unmark(op, entries);
-        if (UNLIKELY(reach >= REACH_GROW || is_time(op, entries)))
+        if (UNLIKELY(reach >= REACH_GROW || weft_map_is_time(op->table.bits, entries)))
                 weft_map_tidy(op, reach >= REACH_GROW ? reach : 0);
         return 0;
 }

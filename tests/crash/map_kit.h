@@ -8,6 +8,7 @@
 #include <weft/map.h>
 #include <weft/object.h>
 
+#include "structures/map_hash.h"
 #include "structures/map_internal.h"
 #include "tests/harness/weft_kit.h"
 
@@ -28,6 +29,7 @@ static inline void make_map(struct crash *c)
         weft_kit_create(c);
         WEFT_MUST(c, weft_map_create(arena_of(c), "m", &options, &map));
         map->seed = 7; /* every run the same */
+        map->flip = weft_map_flip(map->seed);
         map->sh->seed = 7;
         c->handle = map;
 }
