@@ -1,5 +1,6 @@
 /* bench/map_grow_bench.c -- maps: filling, memory, turnover, and single calls. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdlib.h>
 
 #include "bench/map_ours.h"
@@ -23,18 +24,40 @@ static void load_body(struct bench_worker *w, void *context)
         }
 }
 
-static int sample_load(const struct bench_side *side, double *value)
+enum { MANY = 64 };
+
+/* The same, MANY at a time. */
+static void load_many_body(struct bench_worker *w, void *context)
 {
-        const unsigned *workers = side->subject;
+        const struct load *load = context;
+        uint64_t key[MANY], value[MANY];
+        bench_ready(w);
+        for (uint64_t i = 0; i < load->entries; i += MANY) {
+                size_t n = load->entries - i < MANY ? load->entries - i : MANY;
+                for (size_t k = 0; k < n; k++) {
+                        key[k] = map_key(i + k);
+                        value[k] = map_value(key[k], 0);
+                }
+                int64_t done = weft_map_put64_n(load->map, key, value, n);
+                map_must(done == (int64_t)n ? 0
+                         : done < 0         ? (int)done
+                                            : -ENOSPC,
+                         "put64_n");
+        }
+}
+
+static int load_with(unsigned workers, void (*body)(struct bench_worker *, void *),
+                     double *value)
+{
         struct map_ours ours;
-        int rc = *workers > 1 ? bench_two_cpus() : 0;
+        int rc = workers > 1 ? bench_two_cpus() : 0;
         if (!rc)
                 rc = map_ours_make(&ours, MAP_8);
         if (rc)
                 return rc;
-        struct load load = { ours.map, map_entries(MAP_8), *workers };
+        struct load load = { ours.map, map_entries(MAP_8), workers };
         struct bench_crew crew = {
-                .count = *workers, .grace_ms = 60000, .body = load_body, .context = &load
+                .count = workers, .grace_ms = 60000, .body = body, .context = &load
         };
         rc = bench_crew_run(&crew);
         *value = (double)load.entries * 1e3 / (double)crew.elapsed;
@@ -45,6 +68,18 @@ static int sample_load(const struct bench_side *side, double *value)
                 map_ours_get(ours.map, MAP_8, i);
         map_ours_drop(&ours);
         return rc;
+}
+
+static int sample_load(const struct bench_side *side, double *value)
+{
+        const unsigned *workers = side->subject;
+        return load_with(*workers, load_body, value);
+}
+
+static int sample_load_many(const struct bench_side *side, double *value)
+{
+        (void)side;
+        return load_with(1, load_many_body, value);
 }
 
 static int sample_load_ck(const struct bench_side *side, double *value)
@@ -64,6 +99,7 @@ static const struct bench_side load1 = { "weft", sample_load, &one, NULL };
 static const struct bench_side load1_base = { "weft, 1 process", sample_load, &one,
                                               NULL };
 static const struct bench_side load2 = { "weft", sample_load, &two, NULL };
+static const struct bench_side load_many = { "weft", sample_load_many, NULL, NULL };
 static const struct bench_side load_ck = { "ck_ht", sample_load_ck, NULL, NULL };
 
 /* ---- memory ---------------------------------------------------------------- */
@@ -231,6 +267,58 @@ CALL(put_50, MAP_8, true, 50);
 CALL(put_99, MAP_8, true, 99);
 CALL(put_999, MAP_8, true, 99.9);
 
+/* ---- many at a time ----------------------------------------------------------- */
+
+struct gets {
+        weft_map_t *map;
+        bool many;
+};
+
+static void gets_body(struct bench_worker *w, void *context)
+{
+        const struct gets *gets = context;
+        uint64_t key[MANY], value[MANY] = { 0 }, entries = map_entries(MAP_8);
+        uint64_t x = map_key(w->index + bench_now() % 1000), n = 0;
+        for (uint64_t i = 0; i < entries; i += 16)
+                map_ours_get(gets->map, MAP_8, i);
+        bench_ready(w);
+        while (!bench_stopping(w)) {
+                for (unsigned k = 0; k < MANY; k++)
+                        key[k] = map_key(map_below(map_random(&x), entries));
+                if (gets->many)
+                        BENCH_CHECK(weft_map_get64_n(gets->map, key, MANY, value, NULL) ==
+                                    MANY);
+                for (unsigned k = 0; k < MANY; k++) {
+                        if (!gets->many)
+                                map_must(weft_map_get64(gets->map, key[k], &value[k]),
+                                         "get64");
+                        BENCH_CHECK(map_fits(key[k], value[k]));
+                }
+                bench_ops(w, n += MANY);
+        }
+}
+
+static int sample_gets(const struct bench_side *side, double *value)
+{
+        const bool *many = side->subject;
+        struct map_ours *ours;
+        int rc = map_ours_filled(MAP_8, &ours);
+        if (rc)
+                return rc;
+        struct gets gets = { ours->map, *many };
+        struct bench_crew crew = {
+                .count = 1, .ms = bench.ms, .body = gets_body, .context = &gets
+        };
+        rc = bench_crew_run(&crew);
+        *value = rc ? 0 : (double)crew.slot[0].ops_at_stop * 1e3 / (double)crew.elapsed;
+        return rc;
+}
+
+static const bool yes = true, no = false;
+static const struct bench_side gets_many = { "weft", sample_gets, &yes, NULL };
+static const struct bench_side gets_single = { "weft, one by one", sample_gets, &no,
+                                               NULL };
+
 #define LOAD "8 B to 8 B: 1,000,000 inserted into an empty map that grows, by "
 #define CHURN_WHAT \
         "2 processes: the oldest removed, a new one put, until all were replaced " \
@@ -242,6 +330,10 @@ static const struct bench_row rows[] = {
           0 },
         { "map.load.2", LOAD "2 processes, beside 1", "M/s", &load2, &load1_base, 1.7,
           BENCH_HIGHER, 0 },
+        { "map.load.many", LOAD "1 process, 64 a call", "M/s", &load_many, &load_ck,
+          BENCH_NO_GOAL, BENCH_HIGHER, 0 },
+        { "map.get.many", "8 B to 8 B, 1,000,000 entries: get, 64 a call, uniform", "M/s",
+          &gets_many, &gets_single, BENCH_NO_GOAL, BENCH_HIGHER, 0 },
         { "map.bytes.8", "bytes an entry, 8 B to 8 B, after all that", "B", &bytes8, NULL,
           40, BENCH_LOWER, 1 },
         { "map.bytes.64", "bytes, 16..32 B to 64 B, beside those of keys and values", "x",

@@ -72,6 +72,11 @@ weft_map_bid_mask(const struct weft_bucket_shared *b, uint64_t word)
 
 /* Where a slot's key and cell are in its bucket, in bytes: key | cell << 32. */
 #define WEFT_MAP_SPOT(key, cell) ((key) | (uint64_t)(cell) << 32)
+#define WEFT_MAP_NO_SPOT UINT64_MAX
+static const uint64_t weft_map_spots[WEFT_MAP_SLOTS] = {
+        WEFT_MAP_SPOT(8, 16), WEFT_MAP_SPOT(48, 32), WEFT_MAP_SPOT(56, 80),
+        WEFT_MAP_SPOT(64, 96), WEFT_MAP_SPOT(72, 112)
+};
 
 /* The spot of a key in this bucket; 0: nowhere. What waits here for memory keeps what comes
  * after it from beginning to wait: so it is to be few instructions, like all that follows. */
@@ -152,24 +157,24 @@ static inline bool weft_map_is_last(const struct weft_bucket_shared *b)
         return b + 1 == buckets + (UINT64_C(1) << (-last->of[WEFT_MAP_SHIFT] & 63));
 }
 
-/* The slots of a bucket that have the word as key, one by one. One that is EMPTY has had it. */
-static __attribute__((noinline)) enum weft_map_sight
-weft_map_sift(struct weft_bucket_shared *b, uint64_t word, struct weft_map_glanced *g)
+/* The slots of a bucket that have the word as key, one by one: one that is EMPTY has had it. The
+ * spot of what is there, 0 if nothing is, and NO_SPOT if that cannot be told. */
+static __attribute__((noinline)) uint64_t weft_map_sift(struct weft_bucket_shared *b,
+                                                        uint64_t word)
 {
         for (uint32_t m = weft_map_key_mask(b, word); m; m &= m - 1) {
                 uint32_t slot = (uint32_t)__builtin_ctz(m);
-                g->cell = weft_slot_cell(b, slot);
-                g->pair.hi = weft_load_acq(&g->cell->hi);            /* [M] */
-                g->pair.lo = weft_load_acq(&g->cell->lo);            /* [M] */
+                const weft_a64_t *meta = &weft_slot_cell(b, slot)->hi;
+                uint64_t is = weft_load_acq(meta);                   /* [M] */
                 if (weft_load_acq(weft_slot_key(b, slot)) != word || /* [M] */
-                    weft_load_acq(&g->cell->hi) != g->pair.hi)       /* [M] */
-                        return WEFT_MAP_UNSURE;
-                if (weft_meta_state(g->pair.hi) == WEFT_SLOT_MEMBER)
-                        return WEFT_MAP_THERE;
-                if (weft_meta_state(g->pair.hi) != WEFT_SLOT_EMPTY)
-                        return WEFT_MAP_UNSURE;
+                    weft_load_acq(meta) != is)                       /* [M] */
+                        return WEFT_MAP_NO_SPOT;
+                if (weft_meta_state(is) == WEFT_SLOT_MEMBER)
+                        return weft_map_spots[slot];
+                if (weft_meta_state(is) != WEFT_SLOT_EMPTY)
+                        return WEFT_MAP_NO_SPOT;
         }
-        return WEFT_MAP_ABSENT;
+        return 0;
 }
 
 static inline __attribute__((always_inline)) enum weft_map_sight
@@ -182,7 +187,12 @@ weft_map_look_in(struct weft_bucket_shared *b, uint64_t word, bool further,
                 return WEFT_MAP_ABSENT;
         if (WEFT_LIKELY_MAP(weft_map_read(b, spot, word, &g->cell, &g->pair)))
                 return WEFT_MAP_THERE;
-        return further ? weft_map_sift(b, word, g) : WEFT_MAP_UNSURE;
+        if (!further || (spot = weft_map_sift(b, word)) == WEFT_MAP_NO_SPOT)
+                return WEFT_MAP_UNSURE;
+        if (!spot)
+                return WEFT_MAP_ABSENT;
+        return weft_map_read(b, spot, word, &g->cell, &g->pair) ? WEFT_MAP_THERE
+                                                                : WEFT_MAP_UNSURE;
 }
 
 /* Looks for a key in a reading that begins here. Not `further`: at home only, and never ABSENT. */

@@ -4,6 +4,7 @@
  *   map_move.c    moving, resizing, retiring tables
  *   map.c         which way a call goes
  *   map_word.c    8-byte keys and values
+ *   map_many.c    many of those at a time
  *   map_entry.c   entries in blocks: made, read, linked?, disposed of
  *   map_block.c   the operations on those
  *   map_expire.c  expiry and the sweep

@@ -298,10 +298,10 @@ static int change64(weft_map_t *map, uint64_t key, struct weft_map_wish *w)
 }
 
 static __attribute__((noinline)) int put_slowly(struct weft_map *map, uint64_t key,
-                                                uint64_t value, bool add, uint64_t *now)
+                                                uint64_t value, enum weft_map_when when,
+                                                uint64_t *now)
 {
-        struct weft_map_wish w = { .when = add ? WEFT_MAP_ADD : WEFT_MAP_ALWAYS,
-                                   .value = value };
+        struct weft_map_wish w = { .when = when, .value = value };
         int rc = change64(map, key, &w);
         if (!rc && now)
                 *now = w.change.value;
@@ -327,52 +327,56 @@ static __attribute__((noinline)) int put_absent(struct weft_map *map, uint64_t k
         return done ? 0 : UNDONE;
 }
 
-/* Replaces it, if it is as it was, or inserts it. */
-static inline __attribute__((always_inline)) int
-put_shortly(struct weft_map *map, uint64_t key, uint64_t value, bool add, uint64_t *now)
+/* Replaces it, if it is as it was, or inserts it. `when`: ALWAYS, ADD or IF_ABSENT. */
+static inline __attribute__((always_inline)) int put_shortly(struct weft_map *map,
+                                                             uint64_t key, uint64_t value,
+                                                             enum weft_map_when when,
+                                                             uint64_t *now)
 {
         struct weft_map_glanced g;
         if (UNLIKELY(!weft_map_may(map, true)))
-                return put_slowly(map, key, value, add, now);
+                return put_slowly(map, key, value, when, now);
         uint64_t hash = weft_map_hash_flip(key, map->flip);
         enum weft_map_sight sight = weft_map_look_home(map, key, hash, true, true, &g);
-        if (UNLIKELY(sight == WEFT_MAP_ABSENT)) {
+        if (when == WEFT_MAP_IF_ABSENT ? LIKELY(sight == WEFT_MAP_ABSENT)
+                                       : UNLIKELY(sight == WEFT_MAP_ABSENT)) {
                 int rc = put_absent(map, key, hash, value, g.home, g.before);
                 if (UNLIKELY(rc == UNDONE))
-                        return put_slowly(map, key, value, add, now);
+                        return put_slowly(map, key, value, when, now);
                 if (now)
                         *now = value;
                 return rc;
         }
         if (LIKELY(sight == WEFT_MAP_THERE)) {
-                struct weft_pair is = { add ? value + g.pair.lo : value,
+                struct weft_pair is = { when == WEFT_MAP_ADD ? value + g.pair.lo : value,
                                         weft_meta_make(weft_meta_version(g.pair.hi) + 1,
                                                        0, WEFT_SLOT_MEMBER) };
-                if (LIKELY(weft_cas16_acq_rel(g.cell, &g.pair, is))) { /* [M] LP */
+                bool kept = when == WEFT_MAP_IF_ABSENT;
+                if (kept ||
+                    LIKELY(weft_cas16_acq_rel(g.cell, &g.pair, is))) { /* [M] LP */
                         weft_read_shut(g.reading, g.was);
                         if (now)
                                 *now = is.lo;
-                        return 0;
+                        return kept ? -EEXIST : 0;
                 }
         }
         weft_read_shut(g.reading, g.was);
-        return put_slowly(map, key, value, add, now);
+        return put_slowly(map, key, value, when, now);
 }
 
 int weft_map_put64(weft_map_t *map, uint64_t key, uint64_t value)
 {
-        return put_shortly(map, key, value, false, NULL);
+        return put_shortly(map, key, value, WEFT_MAP_ALWAYS, NULL);
 }
 
 int weft_map_insert64(weft_map_t *map, uint64_t key, uint64_t value)
 {
-        struct weft_map_wish w = { .when = WEFT_MAP_IF_ABSENT, .value = value };
-        return change64(map, key, &w);
+        return put_shortly(map, key, value, WEFT_MAP_IF_ABSENT, NULL);
 }
 
 int weft_map_add64(weft_map_t *map, uint64_t key, uint64_t delta, uint64_t *now)
 {
-        return put_shortly(map, key, delta, true, now);
+        return put_shortly(map, key, delta, WEFT_MAP_ADD, now);
 }
 
 int weft_map_remove64(weft_map_t *map, uint64_t key)

@@ -123,6 +123,20 @@ WEFT_API WEFT_CHECK int weft_map_add64(weft_map_t *map, uint64_t key, uint64_t d
                                        uint64_t *now);
 WEFT_API WEFT_CHECK int weft_map_remove64(weft_map_t *map, uint64_t key);
 
+/*
+ * The same for `n` keys, one after the other: each is an operation by itself. In a map that is
+ * larger than the caches that takes a fraction of the time of n calls, for the memory of many
+ * keys is waited for at once.
+ *
+ * get64_n returns how many there are: found[i] (`found` may be NULL) is 1 if keys[i] is, else 0,
+ * as is values[i]. put64_n returns how many it has put: fewer than n if there is no memory for
+ * the next one. An error (of the first one) means that it did nothing.
+ */
+WEFT_API WEFT_CHECK int64_t weft_map_get64_n(weft_map_t *map, const uint64_t *keys,
+                                             size_t n, uint64_t *values, uint8_t *found);
+WEFT_API WEFT_CHECK int64_t weft_map_put64_n(weft_map_t *map, const uint64_t *keys,
+                                             const uint64_t *values, size_t n);
+
 /* ---- expiry -------------------------------------------------------------- */
 
 /* In a map made with EXPIRY (else -EPROTO). Times are CLOCK_REALTIME milliseconds; 0 is

@@ -210,12 +210,78 @@ static void blocks_are_no_words(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh_arena, whole_arena)
 
+/* ---- many at a time ---------------------------------------------------------- */
+
+static void many_at_a_time(void **state)
+{
+        enum { N = 1000 };
+        static uint64_t key[N], value[N], got[N];
+        static uint8_t found[N];
+        weft_map_t *m = make("many");
+        (void)state;
+        for (uint64_t i = 0; i < N; i++) {
+                key[i] = i * 7;
+                value[i] = i + 1;
+        }
+        assert_int_equal(weft_map_get64_n(m, key, N, got, found), 0);
+        assert_int_equal(weft_map_put64_n(m, key, value, N / 2), N / 2);
+        memset(got, 0xee, sizeof got);
+        memset(found, 0xee, sizeof found);
+        assert_int_equal(weft_map_get64_n(m, key, N, got, found), N / 2);
+        for (uint64_t i = 0; i < N; i++) {
+                assert_int_equal(found[i], i < N / 2);
+                assert_int_equal(got[i], i < N / 2 ? value[i] : 0);
+        }
+        assert_int_equal(weft_map_count(m), N / 2);
+        assert_int_equal(weft_map_get64_n(m, key, 3, got, NULL), 3);
+        assert_int_equal(weft_map_get64_n(m, NULL, 0, NULL, NULL), 0);
+        assert_int_equal(weft_map_put64_n(m, NULL, NULL, 0), 0);
+        assert_int_equal(weft_map_get64_n(m, NULL, 1, got, NULL), -EINVAL);
+        assert_int_equal(weft_map_get64_n(m, key, 1, NULL, NULL), -EINVAL);
+        assert_int_equal(weft_map_put64_n(m, key, NULL, 1), -EINVAL);
+        assert_int_equal(weft_map_put64_n(NULL, key, value, 1), -EINVAL);
+        assert_int_equal(weft_map_get64_n(NULL, key, 1, got, NULL), -EINVAL);
+        drop(m, "many");
+
+        struct weft_map_options other = { .key_bytes = 8, .value_bytes = 16 };
+        assert_int_equal(weft_map_create(arena, "many", &other, &m), 0);
+        assert_int_equal(weft_map_get64_n(m, key, 1, got, NULL), -EPROTO);
+        assert_int_equal(weft_map_put64_n(m, key, value, 1), -EPROTO);
+        drop(m, "many");
+}
+
+/* As far as there is memory; what was put is there, and what was not is not. */
+static void many_as_far_as_there_is_room(void **state)
+{
+        enum { N = 1 << 20 };
+        struct weft_arena_options o = { .max_bytes = 8 << 20 };
+        uint64_t *key = malloc(N * sizeof *key), *got = malloc(N * sizeof *got);
+        weft_arena_t *small;
+        weft_map_t *m;
+        (void)state;
+        CHECK(key && got && weft_arena_create(NULL, &o, &small) == 0 &&
+              weft_map_create(small, "many", &of_64, &m) == 0);
+        for (uint64_t i = 0; i < N; i++)
+                key[i] = i;
+        int64_t n = weft_map_put64_n(m, key, key, N);
+        assert_true(n > 1000 && n < N);
+        assert_int_equal(weft_map_put64_n(m, key + n, key, 1), -ENOSPC);
+        assert_int_equal(weft_map_get64_n(m, key, N, got, NULL), n);
+        for (int64_t i = 0; i < n; i++)
+                assert_int_equal(got[i], key[i]);
+        weft_map_close(m);
+        weft_arena_close(small);
+        free(key);
+        free(got);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(the_hash_is_the_hash),    TEST(maps_are_told_apart),
                 TEST(who_leaves_is_forgotten), TEST(a_bare_fork_is_somebody_else),
                 TEST(others_change_the_table), TEST(blocks_are_no_words),
+                TEST(many_at_a_time),          TEST(many_as_far_as_there_is_room),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
