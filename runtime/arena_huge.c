@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include <weft/wait.h>
+
 #include "runtime/arena.h"
 #include "runtime/arena_file.h"
+#include "runtime/atomic.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -35,11 +38,24 @@ void *weft_map_aligned(int fd, uint64_t offset, uint64_t bytes, int prot, int fl
         return at;
 }
 
+/* The kernel asks all processors to put their lists of pages in order first, and waits for them:
+ * on a crowded machine that may be a second. Who has waited long does without for fifty
+ * times as long: there are small pages, too. */
+enum { LONG_NS = 1000000, DEAR = 50 }; /* a large page */
+
+static weft_a64_t too_soon; /* of this process: until then, CLOCK_MONOTONIC */
+
 static bool collapse(void *at, uint64_t bytes)
 {
+        uint64_t begin = weft_now();
+        if (begin < weft_load_rlx(&too_soon))
+                return false;
         int saved = errno;
         bool done = madvise(at, bytes, MADV_COLLAPSE) == 0;
         errno = saved;
+        uint64_t end = weft_now(), took = end - begin;
+        if (took > bytes / WEFT_HUGE_BYTES * LONG_NS)
+                weft_store_rlx(&too_soon, end + took * DEAR);
         return done;
 }
 
@@ -55,19 +71,22 @@ void weft_arena_huge(void *at, uint64_t bytes)
 /* Of a large page that is all hole the kernel makes none. Of one with a single small page in it
  * it does, and has to copy but that one: which takes an eighth of what 512 small pages
  * take that become a large one afterwards. */
+static bool commit_large(weft_arena_t *arena, uint64_t from, uint64_t to)
+{
+        for (uint64_t at = from; at < to; at += WEFT_HUGE_BYTES)
+                if (weft_arena_commit(arena, at, WEFT_SYSTEM_PAGE))
+                        return false;
+        return collapse(arena->base + from, to - from);
+}
+
 int weft_arena_commit_huge(weft_arena_t *arena, uint64_t at, uint64_t bytes)
 {
         uint64_t end = at + bytes;
-        uint64_t large = (uint64_t)(uintptr_t)(arena->base + at) % WEFT_HUGE_BYTES;
-        large = large ? at + WEFT_HUGE_BYTES - large : at;
-        int rc = large > at && large < end ? weft_arena_commit(arena, at, large - at) : 0;
-        if (large < end)
-                at = large;
-        while (!rc && at < end && end - at >= WEFT_HUGE_BYTES) {
-                rc = weft_arena_commit(arena, at, WEFT_SYSTEM_PAGE);
-                if (!rc && !collapse(arena->base + at, WEFT_HUGE_BYTES))
-                        break;
-                at += WEFT_HUGE_BYTES;
-        }
-        return rc || at == end ? rc : weft_arena_commit(arena, at, end - at);
+        uint64_t off = (uint64_t)(uintptr_t)(arena->base + at) % WEFT_HUGE_BYTES;
+        uint64_t from = off ? at + WEFT_HUGE_BYTES - off : at;
+        uint64_t to = end - (off + bytes) % WEFT_HUGE_BYTES;
+        if (from >= to || !commit_large(arena, from, to))
+                return weft_arena_commit(arena, at, bytes);
+        int rc = from > at ? weft_arena_commit(arena, at, from - at) : 0;
+        return rc || to == end ? rc : weft_arena_commit(arena, to, end - to);
 }
