@@ -39,7 +39,7 @@ static int read_header(struct weft_map *map)
         bool set = map->flags & WEFT_MAP_IS_SET;
         map->inlined = map->key_bytes == 8 && (set || map->value_bytes == 8) &&
                        !(map->flags & WEFT_MAP_EXPIRY);
-        map->shorter = map->inlined ? !set && weft_map_flip_is_right(map->seed)
+        map->shorter = map->inlined ? weft_map_flip_is_right(map->seed)
                                     : !set && !(map->flags & WEFT_MAP_EXPIRY);
         map->flip = weft_map_flip(map->seed);
         weft_desks_view(&map->desks, map->handle.arena, &sh->desks,

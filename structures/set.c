@@ -1,4 +1,6 @@
 /* structures/set.c -- the set: a map without values. */
+#include <string.h>
+
 #include <weft/set.h>
 
 #include "structures/map_block.h"
@@ -74,53 +76,47 @@ weft_owner_t weft_set_owner(const weft_set_t *set)
 
 /* ---- one member ------------------------------------------------------------------ */
 
-int weft_set_contains(weft_set_t *set, const void *member, uint32_t bytes)
+/* Members of 8 bytes are words, and their values 0. */
+static int word_of(const void *member, uint32_t bytes, uint64_t *word)
+{
+        if (!member || bytes != sizeof *word)
+                return -EINVAL;
+        memcpy(word, member, sizeof *word);
+        return 0;
+}
+
+static int find(struct weft_map *map, const void *member, uint32_t bytes)
 {
         struct weft_map_op op;
         struct weft_map_seen seen;
-        int rc = set ? weft_map_begin(&op, &set->map, false) : -EINVAL;
+        int rc = weft_map_begin(&op, map, false);
         if (rc)
                 return rc;
         rc = weft_map_hash(&op, member, bytes);
         if (!rc)
                 rc = weft_map_find(&op, &seen);
         weft_map_end(&op);
+        return rc;
+}
+
+int weft_set_contains(weft_set_t *set, const void *member, uint32_t bytes)
+{
+        uint64_t word, value;
+        int rc = -EINVAL;
+        if (set && !set->map.inlined)
+                rc = find(&set->map, member, bytes);
+        else if (set && !word_of(member, bytes, &word))
+                rc = weft_map_word_get(&set->map, word, &value, NULL);
         return rc == -ENOENT ? 0 : rc ? rc : 1;
 }
 
-static enum weft_map_act insert_step(struct weft_map_op *op,
-                                     struct weft_map_change *change,
-                                     const struct weft_map_seen *there)
+static int change_word(struct weft_map *map, const void *member, uint32_t bytes,
+                       enum weft_map_when when, bool remove)
 {
-        (void)op;
-        change->rc = -EEXIST;
-        return there ? WEFT_MAP_KEEP : WEFT_MAP_STORE;
-}
-
-static enum weft_map_act remove_step(struct weft_map_op *op,
-                                     struct weft_map_change *change,
-                                     const struct weft_map_seen *there)
-{
-        (void)op;
-        change->rc = -ENOENT;
-        return there ? WEFT_MAP_REMOVE : WEFT_MAP_KEEP;
-}
-
-static int change_inlined(struct weft_map *map, const void *member, uint32_t bytes,
-                          enum weft_map_act (*step)(struct weft_map_op *,
-                                                    struct weft_map_change *,
-                                                    const struct weft_map_seen *))
-{
-        struct weft_map_change change = { .step = step };
-        struct weft_map_op op;
-        int rc = weft_map_begin(&op, map, true);
-        if (rc)
-                return rc;
-        rc = weft_map_hash(&op, member, bytes);
-        if (!rc)
-                rc = weft_map_write(&op, &change);
-        weft_map_end(&op);
-        return rc;
+        struct weft_map_wish w = { .when = when, .remove = remove };
+        uint64_t word;
+        int rc = word_of(member, bytes, &word);
+        return rc ? rc : weft_map_word_change(map, word, &w);
 }
 
 int weft_set_insert(weft_set_t *set, const void *member, uint32_t bytes)
@@ -128,7 +124,7 @@ int weft_set_insert(weft_set_t *set, const void *member, uint32_t bytes)
         if (!set)
                 return -EINVAL;
         return set->map.inlined
-                       ? change_inlined(&set->map, member, bytes, insert_step)
+                       ? change_word(&set->map, member, bytes, WEFT_MAP_IF_ABSENT, false)
                        : weft_map_block_insert(&set->map, member, bytes, NULL, 0);
 }
 
@@ -136,8 +132,9 @@ int weft_set_remove(weft_set_t *set, const void *member, uint32_t bytes)
 {
         if (!set)
                 return -EINVAL;
-        return set->map.inlined ? change_inlined(&set->map, member, bytes, remove_step)
-                                : weft_map_block_remove(&set->map, member, bytes);
+        return set->map.inlined
+                       ? change_word(&set->map, member, bytes, WEFT_MAP_IF_THERE, true)
+                       : weft_map_block_remove(&set->map, member, bytes);
 }
 
 /* ---- all members -------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <weft/set.h>
 
 #include "structures/map_block.h"
+#include "structures/map_hash.h"
 #include "tests/harness/weft_kit.h"
 
 enum { MEMBERS = 24, THERE = 3, FRESH = 20, OTHER = 21 };
@@ -53,6 +54,7 @@ static void setup(struct crash *c)
         WEFT_MUST(c, weft_set_create(arena_of(c), "s", &options, &set));
         struct weft_map *map = (struct weft_map *)set;
         map->seed = 7;
+        map->flip = weft_map_flip(map->seed);
         map->sh->seed = 7;
         c->handle = set;
         for (uint64_t i = 0; i < c->self->arg[1]; i++)
