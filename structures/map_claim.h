@@ -71,7 +71,8 @@ static inline __attribute__((always_inline)) uint64_t
 weft_map_claim(struct weft_map_claim *c, uint64_t value)
 {
         struct weft_map_seen ours;
-        if (WEFT_UNLIKELY_MAP((c->control >> 8 & 63) > c->next) ||
+        if (WEFT_UNLIKELY_MAP(c->control & WEFT_BUCKET_SEALED) ||
+            WEFT_UNLIKELY_MAP((c->control >> 8 & 63) > c->next) ||
             WEFT_UNLIKELY_MAP(!weft_map_find_room(c, &ours)))
                 return 0;
         weft_a128_t *cell = weft_slot_cell(ours.bucket, ours.slot);

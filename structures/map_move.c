@@ -154,7 +154,7 @@ static bool copy_shortly(struct weft_map_op *op, const struct weft_map_seen *see
                 .hash = hash,
                 .source = seen,
         };
-        return !(c.control & WEFT_BUCKET_SEALED) && weft_map_claim(&c, seen->value);
+        return weft_map_claim(&c, seen->value) != 0;
 }
 
 /* What is FROZEN in op->table's predecessor goes there, too. The key's bytes, if it is not
