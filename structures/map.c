@@ -33,21 +33,29 @@ static int give64(uint64_t word, void *value, uint64_t *value_bytes)
         return 0;
 }
 
-int weft_map_get(weft_map_t *map, const void *key, uint32_t key_bytes, void *value,
-                 uint64_t *value_bytes, uint64_t *version)
+static __attribute__((noinline)) int get_inlined(weft_map_t *map, const void *key,
+                                                 uint32_t key_bytes, void *value,
+                                                 uint64_t *value_bytes, uint64_t *version)
 {
         uint64_t k;
-        if (!map || (!value && value_bytes && *value_bytes))
-                return -EINVAL;
-        if (!map->inlined)
-                return weft_map_block_get(map, key, key_bytes, value, value_bytes,
-                                          version);
         int rc = key64(map, key, key_bytes, &k);
         if (rc)
                 return rc;
         uint64_t word;
         rc = weft_map_word_get(map, k, &word, version);
         return rc ? rc : give64(word, value, value_bytes);
+}
+
+/* Which only chooses: so that no register is saved twice. */
+int weft_map_get(weft_map_t *map, const void *key, uint32_t key_bytes, void *value,
+                 uint64_t *value_bytes, uint64_t *version)
+{
+        if (WEFT_UNLIKELY_MAP(!map || (!value && value_bytes && *value_bytes)))
+                return -EINVAL;
+        return map->inlined
+                       ? get_inlined(map, key, key_bytes, value, value_bytes, version)
+                       : weft_map_block_get(map, key, key_bytes, value, value_bytes,
+                                            version);
 }
 
 static int change(struct weft_map *map, const void *key, uint32_t key_bytes,
@@ -60,15 +68,22 @@ static int change(struct weft_map *map, const void *key, uint32_t key_bytes,
         return rc ? rc : weft_map_word_change(map, k, w);
 }
 
+static __attribute__((noinline)) int put_inlined(weft_map_t *map, const void *key,
+                                                 uint32_t key_bytes, const void *value,
+                                                 uint64_t value_bytes)
+{
+        struct weft_map_wish w = { .when = WEFT_MAP_ALWAYS };
+        return change(map, key, key_bytes, value, value_bytes, &w);
+}
+
 int weft_map_put(weft_map_t *map, const void *key, uint32_t key_bytes, const void *value,
                  uint64_t value_bytes)
 {
-        struct weft_map_wish w = { .when = WEFT_MAP_ALWAYS };
-        if (!map)
+        if (WEFT_UNLIKELY_MAP(!map))
                 return -EINVAL;
-        if (!map->inlined)
-                return weft_map_block_put(map, key, key_bytes, value, value_bytes, 0);
-        return change(map, key, key_bytes, value, value_bytes, &w);
+        return map->inlined
+                       ? put_inlined(map, key, key_bytes, value, value_bytes)
+                       : weft_map_block_put(map, key, key_bytes, value, value_bytes, 0);
 }
 
 int weft_map_insert(weft_map_t *map, const void *key, uint32_t key_bytes,

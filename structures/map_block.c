@@ -79,7 +79,7 @@ static int get(struct weft_map_op *op, struct room *room, uint64_t *version)
         return rc;
 }
 
-/* Where most are: see map_fast.h. -ESTALE: go the long way. */
+/* A short way for keys of any length. -ESTALE: go the long way. */
 static int get_shortly(struct weft_map *map, const void *key, uint32_t key_bytes,
                        struct room *room, uint64_t *version)
 {
@@ -96,8 +96,11 @@ static int get_shortly(struct weft_map *map, const void *key, uint32_t key_bytes
         op.desk = NULL;
         op.key.bytes = key;
         op.key.n = key_bytes;
-        if (WEFT_LIKELY_MAP(weft_map_at_home(map, hash, hash, false, &g)) &&
-            WEFT_LIKELY_MAP(weft_map_same(&op, g.pair.lo))) {
+        enum weft_map_sight sight = weft_map_look_home(map, hash, hash, false, true, &g);
+        if (sight == WEFT_MAP_ABSENT) {
+                rc = -ENOENT;
+        } else if (sight == WEFT_MAP_THERE &&
+                   WEFT_LIKELY_MAP(weft_map_same(&op, g.pair.lo))) {
                 room->length = op.look.value_bytes;
                 rc = room->length > room->bytes ? -EOVERFLOW : 0;
                 if (WEFT_LIKELY_MAP(!rc) && room->length)
@@ -111,8 +114,8 @@ static int get_shortly(struct weft_map *map, const void *key, uint32_t key_bytes
         return rc;
 }
 
-int weft_map_block_get(struct weft_map *map, const void *key, uint32_t key_bytes,
-                       void *value, uint64_t *value_bytes, uint64_t *version)
+int weft_map_block_get_slowly(struct weft_map *map, const void *key, uint32_t key_bytes,
+                              void *value, uint64_t *value_bytes, uint64_t *version)
 {
         struct weft_map_op op;
         if (!value_bytes && !map->value_bytes)
@@ -125,7 +128,7 @@ int weft_map_block_get(struct weft_map *map, const void *key, uint32_t key_bytes
                         return rc;
                 rc = get(&op, &room, version);
                 weft_map_end(&op);
-                weft_map_note(map);
+                weft_map_short_note(map);
         }
         if (value_bytes && (!rc || rc == -EOVERFLOW))
                 *value_bytes = room.length;
@@ -302,10 +305,28 @@ static int put(struct weft_map *map, const void *key, uint32_t key_bytes,
         return rc;
 }
 
-int weft_map_block_put(struct weft_map *map, const void *key, uint32_t key_bytes,
-                       const void *value, uint64_t value_bytes, uint64_t expires_ms)
+int weft_map_block_put_slowly(struct weft_map *map, const void *key, uint32_t key_bytes,
+                              const void *value, uint64_t value_bytes,
+                              uint64_t expires_ms)
 {
-        return put(map, key, key_bytes, value, value_bytes, expires_ms, ALWAYS, NULL);
+        int rc = put(map, key, key_bytes, value, value_bytes, expires_ms, ALWAYS, NULL);
+        weft_map_short_note(map);
+        return rc;
+}
+
+/* `made` is the map's and in no slot, and the desk names it. */
+int weft_map_block_put_made(struct weft_map *map, const void *key, uint32_t key_bytes,
+                            uint64_t made)
+{
+        struct weft_map_op op;
+        struct wish wish = { .when = ALWAYS, .made = made };
+        int rc = begin(&op, map, key, key_bytes, true);
+        if (rc)
+                return rc;
+        rc = change(&op, &wish, put_step);
+        weft_map_end(&op);
+        weft_map_short_note(map);
+        return rc;
 }
 
 int weft_map_block_insert(struct weft_map *map, const void *key, uint32_t key_bytes,

@@ -46,7 +46,7 @@ void weft_map_dispose(struct weft_map *map, struct weft_agent *agent, uint64_t r
 /* Is it still an entry of the map? Errs on the side of yes. */
 WEFT_CHECK bool weft_map_linked(struct weft_map_op *op, uint64_t ref);
 
-/* ---- map_block.c: as the public ones, for maps that are not `inlined` -------- */
+/* ---- map_short.c: as the public ones, for maps that are not `inlined` -------- */
 
 WEFT_CHECK int weft_map_block_get(struct weft_map *map, const void *key,
                                   uint32_t key_bytes, void *value, uint64_t *value_bytes,
@@ -54,6 +54,23 @@ WEFT_CHECK int weft_map_block_get(struct weft_map *map, const void *key,
 WEFT_CHECK int weft_map_block_put(struct weft_map *map, const void *key,
                                   uint32_t key_bytes, const void *value,
                                   uint64_t value_bytes, uint64_t expires_ms);
+
+/* What the short way needs: when a handle is made; and after that, on the long way. */
+void weft_map_short_set(struct weft_map *map);
+void weft_map_short_note(struct weft_map *map);
+
+/* ---- map_block.c: the same -------------------------------------------------- */
+
+WEFT_CHECK int weft_map_block_get_slowly(struct weft_map *map, const void *key,
+                                         uint32_t key_bytes, void *value,
+                                         uint64_t *value_bytes, uint64_t *version);
+WEFT_CHECK int weft_map_block_put_slowly(struct weft_map *map, const void *key,
+                                         uint32_t key_bytes, const void *value,
+                                         uint64_t value_bytes, uint64_t expires_ms);
+
+/* Puts an entry of `key` that has been made: it is the map's, and in desk->fresh. */
+WEFT_CHECK int weft_map_block_put_made(struct weft_map *map, const void *key,
+                                       uint32_t key_bytes, uint64_t made);
 WEFT_CHECK int weft_map_block_insert(struct weft_map *map, const void *key,
                                      uint32_t key_bytes, const void *value,
                                      uint64_t value_bytes);

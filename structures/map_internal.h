@@ -7,6 +7,7 @@
  *   map_many.c    many of those at a time
  *   map_entry.c   entries in blocks: made, read, linked?, disposed of
  *   map_block.c   the operations on those
+ *   map_short.c   the short way of two of them
  *   map_expire.c  expiry and the sweep
  *   map_view.c    views
  *   map_each.c    iteration, count, clear
@@ -20,7 +21,7 @@
 
 #include <weft/map.h>
 
-#include "runtime/block.h"
+#include "runtime/block_peek.h"
 #include "runtime/desk.h"
 #include "structures/map_shared.h"
 
@@ -40,8 +41,12 @@ struct weft_map { /* also the set's handle */
         weft_a128_t known[2]; /* tables that were checked: ref, bits */
         weft_a64_t known_at;  /* which of the two is to be replaced next */
         struct weft_desks desks;
-        weft_a64_t grace_lock;    /* of this process: one thread at a time waits for */
-        struct weft_grace *grace; /* the grace period of `graced` */
+        struct weft_peeker peeker; /* for map_short.c, like these: */
+        uint64_t secret[4];        /* map_key.h */
+        uint32_t short_from;       /* keys that go the short way: from this length on, */
+        uint32_t short_span;       /* and as many lengths from there; 0: none */
+        weft_a64_t grace_lock;     /* of this process: one thread at a time waits for */
+        struct weft_grace *grace;  /* the grace period of `graced` */
         uint64_t graced[WEFT_MAP_RETIRED];
         uint32_t graced_n;
 };
@@ -293,9 +298,6 @@ uint64_t weft_map_entries(struct weft_map *map);
 /* Root as it is; next.sh is NULL if nothing is moving. -EUCLEAN. */
 WEFT_CHECK int weft_map_tables(struct weft_map *map, struct weft_map_table *current,
                                struct weft_map_table *next);
-
-/* Makes a new table's memory EMPTY, on large pages if it can. */
-void weft_map_table_clear(void *at, uint32_t bits);
 
 /* Zeroed, its bits written; the agent's. */
 WEFT_CHECK int weft_map_table_make(struct weft_map *map, uint32_t bits, uint64_t *ref);

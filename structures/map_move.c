@@ -1,5 +1,6 @@
 /* structures/map_move.c -- moving, resizing and retiring tables. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "structures/map_block.h"
 #include "structures/map_claim.h"
@@ -73,14 +74,6 @@ int weft_map_tables(struct weft_map *map, struct weft_map_table *current,
         }
 }
 
-/* All EMPTY. Nearly every lookup in a large table is in a page that the processor does not
- * know, so it is to lie in large ones: cheap to get as long as nobody has touched it. */
-void weft_map_table_clear(void *at, uint32_t bits)
-{
-        weft_arena_huge(at, weft_map_table_bytes(bits));
-        memset(at, 0, weft_map_table_bytes(bits));
-}
-
 int weft_map_table_make(struct weft_map *map, uint32_t bits, uint64_t *ref)
 {
         weft_ref_t r;
@@ -89,7 +82,7 @@ int weft_map_table_make(struct weft_map *map, uint32_t bits, uint64_t *ref)
         if (rc)
                 return rc;
         struct weft_table_shared *sh = at;
-        weft_map_table_clear(at, bits);
+        memset(at, 0, weft_map_table_bytes(bits)); /* all EMPTY */
         sh->bits = bits;
         *ref = r.v;
         return 0;

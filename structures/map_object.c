@@ -42,6 +42,7 @@ static int read_header(struct weft_map *map)
         map->shorter = map->inlined ? weft_map_flip_is_right(map->seed)
                                     : !set && !(map->flags & WEFT_MAP_EXPIRY);
         map->flip = weft_map_flip(map->seed);
+        weft_map_short_set(map);
         weft_desks_view(&map->desks, map->handle.arena, &sh->desks,
                         weft_handle_owner(&map->handle),
                         sizeof(struct weft_map_desk_shared));
@@ -114,7 +115,7 @@ static int init(struct weft_draft *draft)
         if (rc)
                 return rc;
         table = at;
-        weft_map_table_clear(at, bits);
+        memset(at, 0, weft_map_table_bytes(bits)); /* all EMPTY */
         table->bits = bits;
         sh->key_bytes = o->key_bytes;
         sh->value_bytes = o->value_bytes;

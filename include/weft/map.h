@@ -73,7 +73,8 @@ WEFT_API weft_owner_t weft_map_owner(const weft_map_t *map);
  */
 
 /* Copies the value out. `*value_bytes` is the room at `value`, and becomes the length of
- * the value; if that is more, -EOVERFLOW and nothing is copied. `value` may be NULL with no
+ * the value; if that is more, -EOVERFLOW and nothing is copied. (-ENOENT may leave anything there,
+ * for an entry that goes while it is copied is looked for anew.) `value` may be NULL with no
  * room; `value_bytes` may be NULL if the map's values have one size; `version` may be NULL. */
 WEFT_API WEFT_CHECK int weft_map_get(weft_map_t *map, const void *key, uint32_t key_bytes,
                                      void *value, uint64_t *value_bytes,

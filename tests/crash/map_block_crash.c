@@ -47,6 +47,9 @@ static uint64_t the_key(const struct crash *c)
         return c->self->arg[0];
 }
 
+/* Of 24 bytes: those have a short way. */
+#define KEY(k) ((const uint64_t[3]){ (k), 5, 7 }), 24
+
 /* ---- values ---------------------------------------------------------------------- */
 
 struct value {
@@ -73,7 +76,7 @@ static uint64_t read_value(uint64_t k, const void *at)
 static int put(struct crash *c, uint64_t k, uint64_t what)
 {
         struct value v = value_of(k, what);
-        return weft_map_put(map_of(c), &k, sizeof k, &v, sizeof v);
+        return weft_map_put(map_of(c), KEY(k), &v, sizeof v);
 }
 
 /* What the key has: 0 for nothing. */
@@ -81,7 +84,7 @@ static uint64_t get(struct crash *c, uint64_t k)
 {
         struct value v;
         uint64_t bytes = sizeof v;
-        int rc = weft_map_get(map_of(c), &k, sizeof k, &v, &bytes, NULL);
+        int rc = weft_map_get(map_of(c), KEY(k), &v, &bytes, NULL);
         CRASH_MUST(c, CRASH_BROKEN, rc == 0 || rc == -ENOENT);
         if (rc)
                 return 0;
@@ -102,6 +105,7 @@ static void make_map(struct crash *c)
         WEFT_MUST(c, weft_map_create(arena_of(c), "m", &options, &map));
         map->seed = 7; /* every run the same */
         map->sh->seed = 7;
+        weft_map_short_set(map);
         c->handle = map;
 }
 
@@ -111,8 +115,7 @@ static void fill(struct crash *c, uint64_t n)
         for (uint64_t k = 0; k < n; k++)
                 WEFT_MUST(c, put(c, k, BEFORE));
         if (may(c, ADDS))
-                WEFT_MUST(c, weft_map_put(map_of(c), &(uint64_t){ the_key(c) }, 8, &seven,
-                                          8));
+                WEFT_MUST(c, weft_map_put(map_of(c), KEY(the_key(c)), &seven, 8));
 }
 
 static void empty(struct crash *c)
@@ -158,7 +161,7 @@ static void with_over(struct crash *c)
                 moving(c);
         else
                 some(c);
-        WEFT_MUST(c, weft_map_put_until(map_of(c), &k, 8, &v, sizeof v, 1));
+        WEFT_MUST(c, weft_map_put_until(map_of(c), KEY(k), &v, sizeof v, 1));
 }
 
 static void open_map(struct crash *c)
@@ -174,10 +177,10 @@ static void warm(struct crash *c)
 {
         weft_kit_join(c);
         if (may(c, ADDS))
-                WEFT_MUST(c, weft_map_add(map_of(c), &(uint64_t){ 47 }, 8, 1, NULL));
+                WEFT_MUST(c, weft_map_add(map_of(c), KEY(47), 1, NULL));
         WEFT_MUST(c, put(c, 47, BEFORE));
         WEFT_MUST(c, put(c, 47, BEFORE));
-        WEFT_MUST(c, weft_map_remove(map_of(c), &(uint64_t){ 47 }, 8));
+        WEFT_MUST(c, weft_map_remove(map_of(c), KEY(47)));
 }
 
 static struct weft_map_view view; /* the victim's */
@@ -186,7 +189,7 @@ static void with_view(struct crash *c)
 {
         uint64_t k = the_key(c);
         warm(c);
-        WEFT_MUST(c, weft_map_view(map_of(c), &k, 8, &view));
+        WEFT_MUST(c, weft_map_view(map_of(c), KEY(k), &view));
 }
 
 /* What it views is no entry any more. */
@@ -213,29 +216,29 @@ static void op_put_until(struct crash *c)
 {
         uint64_t k = the_key(c);
         struct value v = value_of(k, AFTER);
-        c->note->rc = weft_map_put_until(map_of(c), &k, 8, &v, sizeof v, UINT64_MAX);
+        c->note->rc = weft_map_put_until(map_of(c), KEY(k), &v, sizeof v, UINT64_MAX);
 }
 
 static void op_insert(struct crash *c)
 {
         uint64_t k = the_key(c);
         struct value v = value_of(k, AFTER);
-        c->note->rc = weft_map_insert(map_of(c), &k, 8, &v, sizeof v);
+        c->note->rc = weft_map_insert(map_of(c), KEY(k), &v, sizeof v);
 }
 
 static void op_replace(struct crash *c)
 {
         uint64_t k = the_key(c);
         struct value v = value_of(k, AFTER);
-        c->note->rc = weft_map_replace(map_of(c), &k, 8, &v, sizeof v);
+        c->note->rc = weft_map_replace(map_of(c), KEY(k), &v, sizeof v);
 }
 
 static void op_cas(struct crash *c)
 {
         uint64_t k = the_key(c), version = 0, none = 0;
         struct value v = value_of(k, AFTER);
-        (void)!weft_map_get(map_of(c), &k, 8, NULL, &none, &version);
-        c->note->rc = weft_map_cas(map_of(c), &k, 8, &v, sizeof v, &version);
+        (void)!weft_map_get(map_of(c), KEY(k), NULL, &none, &version);
+        c->note->rc = weft_map_cas(map_of(c), KEY(k), &v, sizeof v, &version);
 }
 
 static void op_get_or_insert(struct crash *c)
@@ -243,7 +246,7 @@ static void op_get_or_insert(struct crash *c)
         uint64_t k = the_key(c), bytes = sizeof(struct value);
         struct value v = value_of(k, AFTER), found;
         c->note->rc =
-                weft_map_get_or_insert(map_of(c), &k, 8, &v, sizeof v, &found, &bytes);
+                weft_map_get_or_insert(map_of(c), KEY(k), &v, sizeof v, &found, &bytes);
         if (c->note->rc == 0 && !read_value(k, &found))
                 c->note->rc = -EBADMSG;
 }
@@ -251,25 +254,25 @@ static void op_get_or_insert(struct crash *c)
 static void op_add(struct crash *c)
 {
         uint64_t k = the_key(c);
-        c->note->rc = weft_map_add(map_of(c), &k, 8, 1, NULL);
+        c->note->rc = weft_map_add(map_of(c), KEY(k), 1, NULL);
 }
 
 static void op_remove(struct crash *c)
 {
         uint64_t k = the_key(c);
-        c->note->rc = weft_map_remove(map_of(c), &k, 8);
+        c->note->rc = weft_map_remove(map_of(c), KEY(k));
 }
 
 static void op_expire(struct crash *c)
 {
         uint64_t k = the_key(c);
-        c->note->rc = weft_map_expire(map_of(c), &k, 8, UINT64_MAX - 1);
+        c->note->rc = weft_map_expire(map_of(c), KEY(k), UINT64_MAX - 1);
 }
 
 static void op_expire_now(struct crash *c)
 {
         uint64_t k = the_key(c);
-        c->note->rc = weft_map_expire(map_of(c), &k, 8, 1);
+        c->note->rc = weft_map_expire(map_of(c), KEY(k), 1);
 }
 
 static void op_sweep(struct crash *c)
@@ -286,7 +289,7 @@ static void op_clear(struct crash *c)
 static void op_view(struct crash *c)
 {
         uint64_t k = the_key(c);
-        c->note->rc = weft_map_view(map_of(c), &k, 8, &view);
+        c->note->rc = weft_map_view(map_of(c), KEY(k), &view);
         if (c->note->rc == 0 && (view.bytes != BYTES || !read_value(k, view.value)))
                 c->note->rc = -EBADMSG;
 }
@@ -347,8 +350,7 @@ static void survive(struct crash *c)
                 for (uint64_t i = 0; i < 3; i++)
                         WEFT_MUST(c, put(c, 42 + i, OTHERS));
                 for (uint64_t i = 0; i < 3; i++)
-                        WEFT_MUST(c,
-                                  weft_map_remove(map_of(c), &(uint64_t){ 42 + i }, 8));
+                        WEFT_MUST(c, weft_map_remove(map_of(c), KEY(42 + i)));
         }
         uint64_t seen = walk(c);
         CRASH_MUST(c, CRASH_LOST, seen >> OTHER & 1 || may(c, REMOVES));

@@ -15,6 +15,7 @@
 enum {
         KEYS = 64,  /* keys are below; their value is key * 100 */
         FRESH = 60, /* the key that operations insert: never there before */
+        NEVER = 99, /* and one that nobody inserts */
 };
 
 static inline weft_map_t *map_of(const struct crash *c)
@@ -46,6 +47,31 @@ static inline void fill(struct crash *c, uint64_t from, uint64_t to)
 {
         for (uint64_t k = from; k < to; k++)
                 WEFT_MUST(c, weft_map_put64(map_of(c), k, k * 100));
+}
+
+/* So many that the home of FRESH is full: what is inserted there comes into the next bucket, and
+ * the reach is to be raised. */
+enum { FULL_HOME = 20 };
+
+static inline void fill_home(struct crash *c)
+{
+        struct weft_map_table t, next;
+        uint32_t used = 0;
+        make_map(c);
+        fill(c, 0, FULL_HOME);
+        WEFT_MUST(c, weft_map_tables(map_of(c), &t, &next));
+        uint64_t home = weft_map_home(&t, weft_map_hash_word(FRESH, 7));
+        for (uint32_t s = 0; s < WEFT_MAP_SLOTS; s++)
+                used += weft_load_acq(&weft_slot_cell(&t.buckets[home], s)->hi) != 0;
+        CRASH_MUST(c, CRASH_BROKEN, used == WEFT_MAP_SLOTS);
+        CRASH_MUST(c, CRASH_BROKEN, !weft_load_acq(&t.buckets[home].control));
+}
+
+/* A `prepare`: it has been here before, so its next operation goes the short way. */
+static inline void warm(struct crash *c)
+{
+        CRASH_MUST(c, CRASH_BROKEN, weft_map_remove64(map_of(c), NEVER) == -ENOENT);
+        CRASH_MUST(c, CRASH_BROKEN, weft_map_remove64(map_of(c), NEVER) == -ENOENT);
 }
 
 /* Gives the map a next table, whatever is in it. */

@@ -52,6 +52,9 @@ static uint64_t read_value(const struct value *value)
         return value->words[0];
 }
 
+/* Keys of 24 bytes have a short way in maps of blocks. */
+#define KEY(k) ((const uint64_t[3]){ (k), 1, 2 }), eight ? 8 : 24
+
 static uint64_t key_of(unsigned key)
 {
         return UINT64_C(0x1122334455667788) * (key + 1);
@@ -78,7 +81,7 @@ static void get(unsigned process, unsigned key)
         uint64_t k = key_of(key), version = 0;
         struct value value = { .bytes = VALUE_MOST };
         struct linear_event *e = begin(process, LINEAR_MAP_GET, key, 0, 0);
-        int rc = weft_map_get(map, &k, 8, value.words, &value.bytes, &version);
+        int rc = weft_map_get(map, KEY(k), value.words, &value.bytes, &version);
         CHECK(rc == 0 || rc == -ENOENT);
         end(e, rc == 0, rc ? 0 : read_value(&value), rc ? 0 : version);
         CHECK(rc || version);
@@ -92,11 +95,11 @@ static void set(unsigned process, unsigned key, unsigned what, uint64_t v)
         struct linear_event *e = begin(process, what, key, v, 0);
         int rc;
         if (what == LINEAR_MAP_PUT)
-                rc = weft_map_put(map, &k, 8, value.words, value.bytes);
+                rc = weft_map_put(map, KEY(k), value.words, value.bytes);
         else if (what == LINEAR_MAP_INSERT)
-                rc = weft_map_insert(map, &k, 8, value.words, value.bytes);
+                rc = weft_map_insert(map, KEY(k), value.words, value.bytes);
         else
-                rc = weft_map_replace(map, &k, 8, value.words, value.bytes);
+                rc = weft_map_replace(map, KEY(k), value.words, value.bytes);
         CHECK(rc == 0 || (rc == -EEXIST && what == LINEAR_MAP_INSERT) ||
               (rc == -ENOENT && what == LINEAR_MAP_REPLACE));
         end(e, rc == 0, v, 0);
@@ -108,8 +111,8 @@ static void cas(unsigned process, unsigned key, unsigned what, uint64_t v)
         struct value value = value_of(v);
         struct linear_event *e = begin(process, what, key, v, version);
         int rc = what == LINEAR_MAP_CAS
-                         ? weft_map_cas(map, &k, 8, value.words, value.bytes, &version)
-                         : weft_map_remove_if(map, &k, 8, &version);
+                         ? weft_map_cas(map, KEY(k), value.words, value.bytes, &version)
+                         : weft_map_remove_if(map, KEY(k), &version);
         CHECK(rc == 0 || rc == -EAGAIN || (rc == -ENOENT && !e->extra));
         end(e, rc != -EAGAIN, v, version);
         versions[key] = version;
@@ -119,7 +122,7 @@ static void take_out(unsigned process, unsigned key)
 {
         uint64_t k = key_of(key);
         struct linear_event *e = begin(process, LINEAR_MAP_REMOVE, key, 0, 0);
-        int rc = weft_map_remove(map, &k, 8);
+        int rc = weft_map_remove(map, KEY(k));
         CHECK(rc == 0 || rc == -ENOENT);
         end(e, rc == 0, 0, 0);
 }
@@ -129,8 +132,8 @@ static void get_or_insert(unsigned process, unsigned key, uint64_t v)
         uint64_t k = key_of(key);
         struct value value = value_of(v), found = { .bytes = VALUE_MOST };
         struct linear_event *e = begin(process, LINEAR_MAP_GET_OR_INSERT, key, v, 0);
-        int rc = weft_map_get_or_insert(map, &k, 8, value.words, value.bytes, found.words,
-                                        &found.bytes);
+        int rc = weft_map_get_or_insert(map, KEY(k), value.words, value.bytes,
+                                        found.words, &found.bytes);
         CHECK(rc == 0 || rc == 1);
         end(e, rc == 1, v, rc ? 0 : read_value(&found));
 }
@@ -140,7 +143,7 @@ static void add(unsigned process, uint64_t v)
 {
         uint64_t k = key_of(KEYS - 1), now = 0;
         struct linear_event *e = begin(process, LINEAR_MAP_ADD, KEYS - 1, v, 0);
-        CHECK(weft_map_add(map, &k, 8, v, &now) == 0);
+        CHECK(weft_map_add(map, KEY(k), v, &now) == 0);
         end(e, true, v, now);
 }
 
@@ -150,7 +153,7 @@ static void fill(unsigned n)
         while (n--) {
                 uint64_t k = play_random() % FILLERS;
                 struct value value = value_of(k);
-                CHECK(weft_map_put(map, &k, 8, value.words, value.bytes) == 0);
+                CHECK(weft_map_put(map, KEY(k), value.words, value.bytes) == 0);
         }
 }
 
@@ -158,7 +161,7 @@ static void empty(unsigned n)
 {
         while (n--) {
                 uint64_t k = play_random() % FILLERS;
-                int rc = weft_map_remove(map, &k, 8);
+                int rc = weft_map_remove(map, KEY(k));
                 CHECK(rc == 0 || rc == -ENOENT);
         }
 }
@@ -276,7 +279,7 @@ static void check_entries(void)
         for (uint64_t i = 0; i < FILLERS + KEYS; i++) {
                 uint64_t k = i < FILLERS ? i : key_of((unsigned)(i - FILLERS));
                 struct value value = { .bytes = VALUE_MOST };
-                int rc = weft_map_get(map, &k, 8, value.words, &value.bytes, NULL);
+                int rc = weft_map_get(map, KEY(k), value.words, &value.bytes, NULL);
                 CHECK(rc == 0 || rc == -ENOENT);
                 if (rc == 0)
                         (void)read_value(&value);
