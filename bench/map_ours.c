@@ -3,7 +3,8 @@
 
 int map_ours_make(struct map_ours *ours, enum map_kind kind)
 {
-        struct weft_arena_options arena = { .max_bytes = UINT64_C(4) << 30 };
+        struct weft_arena_options arena = { .max_bytes = UINT64_C(4) << 30,
+                                            .flags = WEFT_ARENA_LARGE_PAGES };
         struct weft_map_options options = { .key_bytes = kind == MAP_8 ? 8 : 0,
                                             .value_bytes = kind == MAP_8 ? 8 : 0 };
         int rc = bench_weft(weft_arena_create(NULL, &arena, &ours->arena),

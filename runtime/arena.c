@@ -142,7 +142,8 @@ static int check_options(const struct weft_arena_options *options,
                 o->mode = 0600;
         if (o->max_bytes < WEFT_ARENA_MIN || o->max_bytes > WEFT_ARENA_MAX ||
             o->max_objects > 65536 || o->mode & ~0666u || !(o->mode & 0200) ||
-            o->flags & ~(unsigned)(WEFT_ARENA_COMMIT_ALL | WEFT_ARENA_EPHEMERAL) ||
+            o->flags & ~(unsigned)(WEFT_ARENA_COMMIT_ALL | WEFT_ARENA_EPHEMERAL |
+                                   WEFT_ARENA_LARGE_PAGES) ||
             o->reserved)
                 return -EINVAL;
         o->max_bytes =

@@ -52,12 +52,9 @@ WEFT_CHECK int weft_arena_punch(weft_arena_t *arena, uint64_t at, uint64_t bytes
 /* mmap(), placed so that large pages are possible; `bytes` is a multiple of 4096. */
 void *weft_map_aligned(int fd, uint64_t offset, uint64_t bytes, int prot, int flags);
 
-/* Asks for large pages for memory of an arena that is committed and will be read at random:
- * in this process, where it can be had. Takes a fraction of a millisecond per MiB. */
 #define WEFT_HUGE_BYTES (UINT64_C(1) << 21)
-void weft_arena_huge(void *at, uint64_t bytes);
 
-/* As weft_arena_commit(), on large pages wherever that can be: much faster, too. */
+/* As weft_arena_commit(); of an arena of large pages on those, wherever that can be. */
 WEFT_CHECK int weft_arena_commit_huge(weft_arena_t *arena, uint64_t at, uint64_t bytes);
 
 /* True when no read-only process has the arena mapped (those have no seat to show

@@ -1,4 +1,4 @@
-/* runtime/arena_huge.c -- large pages: for what is read at random, and to get much at once.
+/* runtime/arena_huge.c -- large pages, for arenas that are made with WEFT_ARENA_LARGE_PAGES.
  *
  * Of tmpfs, whatever its mount says, by MADV_COLLAPSE (Linux 6.1); where that is not to be
  * had nothing happens. The kernel maps a large page where file offset and address agree
@@ -39,8 +39,8 @@ void *weft_map_aligned(int fd, uint64_t offset, uint64_t bytes, int prot, int fl
 }
 
 /* The kernel asks all processors to put their lists of pages in order first, and waits for them:
- * on a crowded machine that may be a second. Who has waited long does without for fifty
- * times as long: there are small pages, too. */
+ * on a crowded machine that has been half a minute. So it is done only where it was asked for, and
+ * who has waited long does without for fifty times as long: there are small pages, too. */
 enum { LONG_NS = 1000000, DEAR = 50 }; /* a large page */
 
 static weft_a64_t too_soon; /* of this process: until then, CLOCK_MONOTONIC */
@@ -57,15 +57,6 @@ static bool collapse(void *at, uint64_t bytes)
         if (took > bytes / WEFT_HUGE_BYTES * LONG_NS)
                 weft_store_rlx(&too_soon, end + took * DEAR);
         return done;
-}
-
-void weft_arena_huge(void *at, uint64_t bytes)
-{
-        uintptr_t from =
-                ((uintptr_t)at + WEFT_HUGE_BYTES - 1) / WEFT_HUGE_BYTES * WEFT_HUGE_BYTES;
-        uintptr_t to = ((uintptr_t)at + bytes) / WEFT_HUGE_BYTES * WEFT_HUGE_BYTES;
-        if (from < to)
-                (void)collapse((void *)from, to - from);
 }
 
 /* Of a large page that is all hole the kernel makes none. Of one with a single small page in it
@@ -85,7 +76,8 @@ int weft_arena_commit_huge(weft_arena_t *arena, uint64_t at, uint64_t bytes)
         uint64_t off = (uint64_t)(uintptr_t)(arena->base + at) % WEFT_HUGE_BYTES;
         uint64_t from = off ? at + WEFT_HUGE_BYTES - off : at;
         uint64_t to = end - (off + bytes) % WEFT_HUGE_BYTES;
-        if (from >= to || !commit_large(arena, from, to))
+        if (!(arena->sh->flags & WEFT_ARENA_LARGE_PAGES) || from >= to ||
+            !commit_large(arena, from, to))
                 return weft_arena_commit(arena, at, bytes);
         int rc = from > at ? weft_arena_commit(arena, at, from - at) : 0;
         return rc || to == end ? rc : weft_arena_commit(arena, to, end - to);

@@ -29,8 +29,12 @@ extern "C" {
 enum {
         WEFT_ARENA_COMMIT_ALL =
                 1, /* commit max_bytes at once: no -ENOSPC by tmpfs later */
-        WEFT_ARENA_EPHEMERAL = 2, /* belongs to a run: `weft` commands remove it once
+        WEFT_ARENA_EPHEMERAL = 2,   /* belongs to a run: `weft` commands remove it once
                                       nobody in it is alive */
+        WEFT_ARENA_LARGE_PAGES = 4, /* memory comes as large pages, where the system has
+                                      them: new memory is there in a fraction of the time,
+                                      but the system may let who asks for it wait for
+                                      all processors, seconds where those are crowded */
 };
 
 struct weft_arena_options {

@@ -244,6 +244,61 @@ static void using_it_up_is_an_error_code(void **state)
         run_in("4m", use_it_up);
 }
 
+/* Large blocks, wherever they begin, get large pages if there is room for those; all of it is
+ * there once it was handed out, though others fill the tmpfs then. */
+static void take_large(weft_arena_t *a, uint64_t before, uint64_t bytes, uint64_t rest)
+{
+        weft_ref_t shift, ref;
+        void *at;
+        fill_up(rest + before);
+        if (before)
+                CHECK(weft_block_alloc(a, before, &shift, &at) == 0);
+        int rc = weft_block_alloc(a, bytes, &ref, &at);
+        CHECK(rc == 0 || (rc == -ENOSPC && rest < bytes + 2 * MIB));
+        fill_up(0);
+        if (rc == 0) {
+                memset(at, 0xa5, bytes);
+                CHECK(weft_block_free(a, ref) == 0);
+        }
+        if (before)
+                CHECK(weft_block_free(a, shift) == 0);
+        CHECK(weft_arena_trim(a) >= 0);
+        check_whole(a);
+        make_room();
+}
+
+static void large_ones(uint32_t flags)
+{
+        struct weft_arena_options o = { .max_bytes = 64 * MIB, .flags = flags };
+        weft_arena_t *a;
+        weft_ref_t ref;
+        CHECK(weft_arena_create("a", &o, &a) == 0);
+        CHECK(weft_block_alloc(a, 64, &ref, NULL) == 0); /* whatever comes but once */
+        for (uint64_t before = 0; before < MIB; before += 576 * KIB) {
+                take_large(a, before, 4 * MIB, 4 * MIB + 256 * KIB);
+                take_large(a, before, 4 * MIB, 2 * MIB + 192 * KIB); /* for its ends */
+        }
+        CHECK(weft_block_free(a, ref) == 0);
+        weft_arena_close(a);
+}
+
+static void large_blocks(void)
+{
+        large_ones(0);
+}
+
+static void large_pages(void)
+{
+        large_ones(WEFT_ARENA_LARGE_PAGES);
+}
+
+static void large_blocks_are_there(void **state)
+{
+        (void)state;
+        run_in("16m", large_blocks);
+        run_in("16m", large_pages);
+}
+
 static void let_others_fill_it(void)
 {
         weft_arena_t *a;
@@ -347,6 +402,7 @@ int main(void)
                 cmocka_unit_test(creating_works_or_is_refused_whatever_room_there_is),
                 cmocka_unit_test(committed_is_committed),
                 cmocka_unit_test(using_it_up_is_an_error_code),
+                cmocka_unit_test(large_blocks_are_there),
                 cmocka_unit_test(a_tmpfs_filled_by_others),
                 cmocka_unit_test(a_directory_that_cannot_grow),
         };

@@ -147,7 +147,7 @@ static void options_are_checked(void **state)
                 { .mode = 0066 },
                 { .mode = 04600 },
                 { .mode = 0100600 },
-                { .flags = 4 },
+                { .flags = 8 },
                 { .flags = ~0u },
                 { .reserved = 1 },
         };
