@@ -72,10 +72,23 @@ void weft_geometry(uint64_t max_bytes, uint32_t max_objects,
 
 /* ---- making and finding -------------------------------------------------- */
 
+/* Never in the place of a standard descriptor that the caller has closed, as daemons do:
+ * what somebody prints, or a child inherits, would go into the arena. */
+static int off_the_first(int fd)
+{
+        if (fd < 0 || fd > 2)
+                return fd;
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, 3), err = errno;
+        close(fd);
+        errno = err;
+        return high;
+}
+
 int weft_file_make(const char *name, uint64_t bytes, uint32_t mode)
 {
-        int fd = name ? open(directory(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode)
-                      : memfd_create("weft", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int fd = off_the_first(
+                name ? open(directory(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode)
+                     : memfd_create("weft", MFD_CLOEXEC | MFD_ALLOW_SEALING));
         if (fd < 0)
                 return -errno;
         /* fchmod: what was asked for, whatever the umask. Sealed: nobody can cut a memfd
@@ -123,7 +136,8 @@ int weft_file_open(const char *name, int flags)
         if (rc)
                 return rc;
         int mode = flags & WEFT_RDONLY ? O_RDONLY : O_RDWR;
-        int fd = open(path, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        int fd = off_the_first(
+                open(path, mode | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
         if (fd < 0)
                 return errno == ENXIO || errno == EISDIR ? -EPROTO : -errno;
         rc = weft_file_check(fd);
@@ -140,7 +154,7 @@ int weft_file_again(int fd, int flags)
         int again;
         if (flags & WEFT_RDONLY) {
                 snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-                again = open(self, O_RDONLY | O_CLOEXEC);
+                again = off_the_first(open(self, O_RDONLY | O_CLOEXEC));
         } else {
                 again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         }

@@ -1,7 +1,21 @@
 /* runtime/error.c -- error codes in words. */
+#define _GNU_SOURCE
 #include <stdio.h>
+#include <string.h>
 
 #include <weft/error.h>
+
+/* What the system says of codes that mean to weft what they mean to it, such as -EIO of a
+ * file. Constant strings. */
+static const char *of_the_system(int code)
+{
+        const char *words = NULL;
+#ifdef __GLIBC__
+        if (code < 0 && code > -4096)
+                words = strerrordesc_np(-code);
+#endif
+        return words ? words : "unexpected system error";
+}
 
 const char *weft_strerror(int code)
 {
@@ -35,15 +49,17 @@ const char *weft_strerror(int code)
         case ENAMETOOLONG:
                 return "name too long";
         case EILSEQ:
-                return "name is not valid UTF-8";
+                return "name is not printable UTF-8";
         case EPERM:
                 return "not yours";
         case EACCES:
                 return "permission denied";
         case ELOOP:
-                return "a symbolic link";
+                return "a symbolic link, or a chain too long";
         case EBUSY:
                 return "in use";
+        case EALREADY:
+                return "ended already";
         case ESTALE:
                 return "resized meanwhile";
         case EDEADLK:
@@ -59,7 +75,7 @@ const char *weft_strerror(int code)
         case ENOTSUP:
                 return "not supported by this machine or kernel";
         default:
-                return "unexpected system error";
+                return of_the_system(code);
         }
 }
 

@@ -21,7 +21,7 @@ int weft_topology_say(weft_topology_why_t *why, int code, const char *format, ..
 const struct weft_topology_slot *weft_topology_find(const weft_topology_t *topo,
                                                     long long cpu)
 {
-        if (cpu < 0 || cpu >= topo->os_end || topo->slot_of[cpu] < 0)
+        if (!topo || cpu < 0 || cpu >= topo->os_end || topo->slot_of[cpu] < 0)
                 return NULL;
         return &topo->slot[topo->slot_of[cpu]];
 }
@@ -232,6 +232,9 @@ static int load_all(weft_topology_t *topo, weft_topology_why_t *why)
 int weft_topology_load(weft_topology_t **topo, weft_topology_why_t *why)
 {
         int saved = errno;
+        if (!topo)
+                return weft_topology_say(why, -EINVAL, "nowhere to put the topology");
+        *topo = NULL;
         weft_topology_t *t = calloc(1, sizeof *t);
         int rc = weft_topology_say(why, t ? 0 : -ENOMEM, "%s", t ? "" : "no memory");
 
@@ -265,13 +268,17 @@ void weft_topology_free(weft_topology_t *topo)
 
 void weft_topology_info(const weft_topology_t *topo, weft_topology_info_t *info)
 {
-        *info = topo->info;
+        if (!info)
+                return;
+        *info = topo ? topo->info : (weft_topology_info_t){ 0 };
 }
 
 int weft_topology_cpu(const weft_topology_t *topo, int cpu, weft_topology_cpu_t *about)
 {
         const struct weft_topology_slot *s = weft_topology_find(topo, cpu);
 
+        if (!topo || !about)
+                return -EINVAL;
         if (!s)
                 return -ENOENT;
         about->os = cpu;
@@ -298,10 +305,10 @@ int weft_topology_caches(const weft_topology_t *topo, int cpu,
         const struct weft_topology_slot *s = weft_topology_find(topo, cpu);
         int n = 0;
 
+        if (!topo || max < 0 || (max && !caches))
+                return -EINVAL;
         if (!s)
                 return -ENOENT;
-        if (max < 0)
-                return -EINVAL;
         for (hwloc_obj_t o = s->pu->parent; o; o = o->parent) {
                 if (!hwloc_obj_type_is_dcache(o->type))
                         continue;
@@ -322,6 +329,8 @@ int weft_topology_between(const weft_topology_t *topo, int a, int b)
         const struct weft_topology_slot *x = weft_topology_find(topo, a);
         const struct weft_topology_slot *y = weft_topology_find(topo, b);
 
+        if (!topo)
+                return -EINVAL;
         if (!x || !y)
                 return -ENOENT;
         if (x == y)
@@ -352,6 +361,8 @@ int weft_topology_pin(const weft_topology_t *topo, int cpu)
 {
         const struct weft_topology_slot *s = weft_topology_find(topo, cpu);
 
+        if (!topo)
+                return -EINVAL;
         if (!topo->info.this_machine)
                 return -ENOTSUP;
         return s ? run_on(topo, s->pu->cpuset) : -ENOENT;
@@ -359,11 +370,15 @@ int weft_topology_pin(const weft_topology_t *topo, int cpu)
 
 int weft_topology_unpin(const weft_topology_t *topo)
 {
+        if (!topo)
+                return -EINVAL;
         return topo->info.this_machine ? run_on(topo, topo->had) : -ENOTSUP;
 }
 
 int weft_topology_here(const weft_topology_t *topo)
 {
+        if (!topo)
+                return -EINVAL;
         if (!topo->info.this_machine)
                 return -ENOTSUP;
         int saved = errno;

@@ -97,6 +97,8 @@ int weft_topology_bind(const weft_topology_t *topo, void *addr, size_t bytes,
         hwloc_membind_policy_t hw_policy = HWLOC_MEMBIND_DEFAULT;
 
         (void)weft_topology_say(why, 0, "%s", "");
+        if (!topo)
+                return weft_topology_say(why, -EINVAL, "there is no topology");
         if (!topo->info.this_machine)
                 return weft_topology_say(why, -ENOTSUP,
                                          "the topology is not that of this machine");

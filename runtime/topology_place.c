@@ -199,6 +199,8 @@ int weft_topology_place(const weft_topology_t *topo, const char *how, int n, int
 {
         if (n < 1)
                 return weft_topology_say(why, -EINVAL, "%d workers cannot be placed", n);
+        if (!topo || !how || !cpus)
+                return weft_topology_say(why, -EINVAL, "a pointer is NULL");
         (void)weft_topology_say(why, 0, "%s", "");
         if (is_digit(how[0]))
                 return place_list(topo, how, n, cpus, why);

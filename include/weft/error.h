@@ -15,18 +15,21 @@
  *   -ENOSPC      the arena has reached its maximum, or the tmpfs is full
  *   -EMFILE      no seat is left (agents), or the directory is full (objects)
  *   -EINVAL      an argument is out of its documented range
- *   -ENAMETOOLONG, -EILSEQ   a name too long, or not valid UTF-8
+ *   -ENAMETOOLONG, -EILSEQ   a name too long, or not UTF-8 without controls
  *   -EPERM       not yours: another user's arena, another owner's block
  *   -EACCES      the file mode forbids it
- *   -ELOOP       the arena's name is a symbolic link
+ *   -ELOOP       the arena's name is a symbolic link; a chain of futures is too long
  *   -EBUSY       in use
  *   -ESTALE      it was resized: this handle knows it as it was before
  *   -EDEADLK     this thread holds it already: it would wait for itself
  *   -EOVERFLOW   more than the maximum
  *   -ENOTRECOVERABLE   its owner died, and the next one did not repair it
  *   -ECANCELED   the caller's own function said no; of a channel: cancelled
+ *   -EALREADY    it has ended, one way or the other
  *   -ENOMEM      no process-local memory
  *   -ENOTSUP     this machine or kernel cannot
+ *
+ * What the system says of a file or a page (-EIO, -EISDIR, -EFAULT) goes through as it is.
  */
 #ifndef WEFT_ERROR_H
 #define WEFT_ERROR_H

@@ -46,7 +46,7 @@ typedef struct {
  * before you pin, for a pinned process may use no more than it is pinned to. Takes
  * some milliseconds; the calling thread is not moved about. The caller owns `*topo`
  * until weft_topology_free().
- *   -EINVAL  HWLOC_SYNTHETIC or HWLOC_XMLFILE describes no machine
+ *   -EINVAL  HWLOC_SYNTHETIC or HWLOC_XMLFILE describes no machine; of all: a NULL pointer
  *   -ENOENT  there is no such file, or no cpu that this process may use
  *   -ENOMEM  no local memory
  * or the code of the system call that failed. */

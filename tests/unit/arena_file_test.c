@@ -370,6 +370,36 @@ static void descriptors_are_checked(void **state)
         weft_arena_close(a);
 }
 
+/* A daemon has closed the first three: what it prints must not go into an arena. */
+static void close_the_first_and_open(void *context)
+{
+        const char *name = name_of("daemon");
+        weft_arena_t *a, *b;
+        (void)context;
+        for (int fd = 0; fd <= 2; fd++)
+                close(fd);
+        int code = weft_arena_create(name, &small, &a) || weft_arena_fd(a) <= 2 ? 1 : 0;
+        if (!code) {
+                weft_arena_close(a);
+                code = weft_arena_open(name, WEFT_RDONLY, &a) || weft_arena_fd(a) <= 2
+                               ? 2
+                               : 0;
+        }
+        if (!code)
+                code = weft_arena_create(NULL, &small, &b) || weft_arena_fd(b) <= 2 ? 3
+                                                                                    : 0;
+        for (int fd = 0; fd <= 2 && !code; fd++)
+                code = fcntl(fd, F_GETFD) < 0 ? 0 : 4;
+        _exit(code);
+}
+
+static void standard_descriptors_stay_free(void **state)
+{
+        (void)state;
+        assert_int_equal(child_run(close_the_first_and_open, NULL), 0);
+        assert_int_equal(weft_arena_remove(name_of("daemon")), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -380,6 +410,7 @@ int main(void)
                 cmocka_unit_test(owners_are_checked),
                 cmocka_unit_test(a_memfd_travels_over_a_socket),
                 cmocka_unit_test(descriptors_are_checked),
+                cmocka_unit_test(standard_descriptors_stay_free),
         };
 
         names_begin();

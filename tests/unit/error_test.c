@@ -11,17 +11,17 @@
 
 /* Every code that <weft/error.h> lists. */
 static const int codes[] = {
-        -EAGAIN,  -ETIMEDOUT, -EPIPE,           -EOWNERDEAD, -ENOENT,
-        -EEXIST,  -EPROTO,    -EUCLEAN,         -EROFS,      -ENOSPC,
-        -EMFILE,  -EINVAL,    -ENAMETOOLONG,    -EILSEQ,     -EPERM,
-        -EACCES,  -ELOOP,     -EBUSY,           -ENOMEM,     -ENOTSUP,
-        -EDEADLK, -EOVERFLOW, -ENOTRECOVERABLE, -ECANCELED,  -ESTALE,
+        -EAGAIN,       -ETIMEDOUT, -EPIPE,   -EOWNERDEAD, -ENOENT,          -EEXIST,
+        -EPROTO,       -EUCLEAN,   -EROFS,   -ENOSPC,     -EMFILE,          -EINVAL,
+        -ENAMETOOLONG, -EILSEQ,    -EPERM,   -EACCES,     -ELOOP,           -EBUSY,
+        -ENOMEM,       -ENOTSUP,   -EDEADLK, -EOVERFLOW,  -ENOTRECOVERABLE, -ECANCELED,
+        -ESTALE,       -EALREADY,
 };
 enum { N = sizeof codes / sizeof *codes };
 
 static void every_code_has_words_of_its_own(void **state)
 {
-        const char *unknown = weft_strerror(-EXDEV);
+        const char *unknown = weft_strerror(-4095);
 
         (void)state;
         errno = 4711;
@@ -44,25 +44,39 @@ static void every_code_has_words_of_its_own(void **state)
         assert_int_equal(errno, 4711);
 }
 
-/* The header's list and the one above: the header is the contract. */
-static void the_header_lists_the_same_codes(void **state)
+static void what_the_system_says_goes_through(void **state)
+{
+        (void)state;
+        assert_string_equal(weft_strerror(-EISDIR), strerror(EISDIR));
+        assert_string_equal(weft_strerror(-EIO), strerror(EIO));
+}
+
+/* How many codes a list in `file` has: lines that begin with `mark`. */
+static int listed_in(const char *file, const char *mark)
 {
         const char *tree = getenv("WEFT_SOURCE_DIR");
         char path[4096], line[512];
         int listed = 0;
 
-        (void)state;
-        snprintf(path, sizeof path, "%s/include/weft/error.h", tree ? tree : ".");
+        snprintf(path, sizeof path, "%s/%s", tree ? tree : ".", file);
         FILE *f = fopen(path, "r");
         if (!f)
                 skip();
         while (fgets(line, sizeof line, f))
-                if (strncmp(line, " *   -E", 7) == 0)
+                if (strncmp(line, mark, strlen(mark)) == 0)
                         for (const char *at = strstr(line, "-E"); at && at < line + 24;
                              at = strstr(at + 2, "-E"))
                                 listed++;
         fclose(f);
-        assert_int_equal(listed, N);
+        return listed;
+}
+
+/* The header's list, the manual's and the one above: the header is the contract. */
+static void the_header_lists_the_same_codes(void **state)
+{
+        (void)state;
+        assert_int_equal(listed_in("include/weft/error.h", " *   -E"), N);
+        assert_int_equal(listed_in("docs/weft_error.3", ".It Er -E"), N);
 }
 
 static void words_may_say_what_it_happened_to(void **state)
@@ -95,6 +109,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_code_has_words_of_its_own),
+                cmocka_unit_test(what_the_system_says_goes_through),
                 cmocka_unit_test(the_header_lists_the_same_codes),
                 cmocka_unit_test(words_may_say_what_it_happened_to),
         };

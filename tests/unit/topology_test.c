@@ -679,6 +679,40 @@ static void bad_bindings_are_named(void **state)
         weft_topology_free(NULL);
 }
 
+static void nothing_is_asked_of_no_topology(void **state)
+{
+        weft_topology_t *t = NULL;
+        weft_topology_why_t why;
+        weft_topology_info_t info = { .cpus = 7 };
+        weft_topology_cpu_t about;
+        weft_topology_cache_t cache;
+        int cpus[2], byte = 0;
+
+        (void)state;
+        assert_int_equal(weft_topology_load(NULL, &why), -EINVAL);
+        assert_true(*why.text);
+        weft_topology_info(NULL, &info);
+        assert_int_equal(info.cpus, 0);
+        assert_int_equal(weft_topology_cpu(NULL, 0, &about), -EINVAL);
+        assert_int_equal(weft_topology_caches(NULL, 0, &cache, 1), -EINVAL);
+        assert_int_equal(weft_topology_between(NULL, 0, 0), -EINVAL);
+        assert_int_equal(weft_topology_place(NULL, "spread", 2, cpus, &why), -EINVAL);
+        assert_int_equal(weft_topology_pin(NULL, 0), -EINVAL);
+        assert_int_equal(weft_topology_unpin(NULL), -EINVAL);
+        assert_int_equal(weft_topology_here(NULL), -EINVAL);
+        assert_int_equal(
+                weft_topology_bind(NULL, &byte, 1, WEFT_TOPOLOGY_FIRST_TOUCH, NULL, &why),
+                -EINVAL);
+        assert_int_equal(weft_topology_load(&t, NULL), 0);
+        weft_topology_info(t, NULL);
+        assert_int_equal(weft_topology_cpu(t, weft_topology_here(t), NULL), -EINVAL);
+        assert_int_equal(weft_topology_caches(t, weft_topology_here(t), NULL, 1),
+                         -EINVAL);
+        assert_int_equal(weft_topology_place(t, NULL, 2, cpus, &why), -EINVAL);
+        assert_int_equal(weft_topology_place(t, "spread", 2, NULL, &why), -EINVAL);
+        weft_topology_free(t);
+}
+
 int main(int argc, char **argv)
 {
         if (argc == 3)
@@ -702,6 +736,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(the_affinity_mask_is_honoured),
                 cmocka_unit_test(bind_works_or_says_that_it_cannot),
                 cmocka_unit_test(bad_bindings_are_named),
+                cmocka_unit_test(nothing_is_asked_of_no_topology),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
