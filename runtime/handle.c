@@ -8,9 +8,10 @@
 void *weft_handle_alloc(const struct weft_kind *kind)
 {
         /* Whole lines, for kinds that keep what threads write apart. */
-        size_t bytes = (kind->handle_bytes + WEFT_LINE - 1) / WEFT_LINE * WEFT_LINE;
+        size_t align = kind->handle_align ? kind->handle_align : WEFT_LINE;
+        size_t bytes = (kind->handle_bytes + align - 1) / align * align;
         int saved = errno;
-        void *handle = aligned_alloc(WEFT_LINE, bytes);
+        void *handle = aligned_alloc(align, bytes);
         errno = saved;
         return handle ? memset(handle, 0, bytes) : NULL;
 }

@@ -48,6 +48,7 @@ struct weft_kind {
          * weft_handle is the first member, and what fills the rest of it, believing nothing
          * that it has not checked: 0 or -EUCLEAN. */
         size_t handle_bytes;
+        size_t handle_align; /* 0: a line */
         int (*view)(struct weft_handle *handle);
 
         /* Before the handle is closed and freed: what `view` took of this process. */

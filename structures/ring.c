@@ -3,6 +3,10 @@
 
 #include "structures/ring_internal.h"
 
+enum {
+        LOOKS = 8
+}; /* before it is said to be empty, or full: so the other side is seen as soon as it moves */
+
 /* ---- looking --------------------------------------------------------------- */
 
 /* Is there room behind this head for the tail `t`? */
@@ -16,14 +20,19 @@ static int try_head(const struct weft_ring *ring, uint64_t head, uint64_t t,
         if (t >= *limit)
                 return t > *limit ? -EUCLEAN : -EAGAIN;
         weft_store_rlx(&weft_ring_sh(ring)->push.limit, *limit);
+        if (t - head > *limit - t) /* more than half */
+                weft_store_rlx(&weft_ring_sh(ring)->filled, t);
         return 0;
 }
 
 int weft_ring_room(const struct weft_ring *ring, uint64_t t, uint64_t *limit)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
-        if (try_head(ring, weft_load_acq(&sh->head), t, limit) == 0) /* [O] */
-                return 0;
+        for (int looks = 0; looks < LOOKS; looks++) {
+                if (try_head(ring, weft_load_acq(&sh->head), t, limit) == 0) /* [O] */
+                        return 0;
+                __builtin_ia32_pause();
+        }
         uint64_t head = weft_load_acq(&sh->pop.pos); /* [O] LP of full */
         return try_head(ring, weft_ring_open_pos(head), t, limit);
 }
@@ -70,17 +79,122 @@ uint64_t weft_ring_tail(const struct weft_ring *ring, uint64_t pos)
 
 /* ---- copying ----------------------------------------------------------------- */
 
+/* What is a line, or a line's elements, is copied in place; so are a few words. */
 static inline void copy(void *to, const void *from, size_t bytes)
 {
         if (WEFT_LIKELY(bytes == WEFT_LINE - WEFT_STAMP_BYTES))
                 memcpy(to, from, WEFT_LINE - WEFT_STAMP_BYTES);
+        else if (bytes == WEFT_LINE) /* of all of it gcc makes a slow rep movs */
+                for (size_t i = 0; i < WEFT_LINE; i += 16)
+                        memcpy((uint8_t *)to + i, (const uint8_t *)from + i, 16);
+        else if (bytes < WEFT_LINE && bytes % sizeof(uint64_t) == 0)
+                for (size_t i = 0; i < bytes; i += sizeof(uint64_t))
+                        memcpy((uint8_t *)to + i, (const uint8_t *)from + i,
+                               sizeof(uint64_t));
         else
                 memcpy(to, from, bytes);
+}
+
+/* Asks for the unit that is `ahead` of the one at `pos`, of one line or two, if it is before
+ * `end`: to write it, once it has been read, or to read it, once it has been filled. */
+static inline void ask_to_write(const struct weft_ring *ring, uint64_t pos, uint64_t end)
+{
+        pos += ring->ahead;
+        if (pos >= end || ring->units.stride > 2 * WEFT_LINE)
+                return;
+        uint8_t *unit = weft_unit_at(&ring->units, ring->base, pos);
+        __builtin_prefetch(unit, 1);
+        __builtin_prefetch(unit + ring->units.stride - WEFT_LINE, 1);
+}
+
+static inline void ask_to_read(const struct weft_ring *ring, uint64_t pos, uint64_t end)
+{
+        pos += ring->ahead;
+        if (pos >= end || ring->units.stride > 2 * WEFT_LINE)
+                return;
+        uint8_t *unit = weft_unit_at(&ring->units, ring->base, pos);
+        __builtin_prefetch(unit, 0);
+        __builtin_prefetch(unit + ring->units.stride - WEFT_LINE, 0);
 }
 
 static inline uint64_t least(uint64_t a, uint64_t b)
 {
         return a < b ? a : b;
+}
+
+/* The same for words. A whole line's are what they are: where the next one is does not wait
+ * for what this one's stamp says. */
+struct words {
+        uint64_t *at, mask, ahead;
+};
+
+static inline struct words words_of(const struct weft_ring *ring)
+{
+        return (struct words){ (uint64_t *)(void *)ring->base,
+                               weft_units_first(&ring->units) - 1, ring->ahead };
+}
+
+static inline weft_a64_t *stamp_of(uint64_t *word)
+{
+        return (weft_a64_t *)(void *)weft_ring_stamp_(word);
+}
+
+/* Up to k of a line's words from `t` on, which are free. Where it goes on. */
+static inline uint64_t push_line(struct words w, uint64_t t, const uint8_t *from,
+                                 uint64_t k, uint64_t limit)
+{
+        uint64_t *word = w.at + (t & w.mask);
+        copy(word, from, k * sizeof *word);
+        weft_store_rel(stamp_of(word), t + k); /* [P] LP of push */
+        t += k;
+        if ((t & WEFT_RING_WORDS_) != WEFT_RING_WORDS_)
+                return t;
+        if (++t + w.ahead < limit)
+                __builtin_prefetch(w.at + ((t + w.ahead) & w.mask), 1);
+        return t;
+}
+
+static uint64_t push_words(struct weft_ring *ring, uint64_t t, const uint8_t *from,
+                           size_t *left, int *rc)
+{
+        struct words w = words_of(ring);
+        uint64_t limit = weft_load_rlx(&weft_ring_sh(ring)->push.limit), k;
+        for (size_t n = *left; (*left = n); n -= k) {
+                if (WEFT_UNLIKELY(t >= limit)) {
+                        *rc = weft_ring_room(ring, t, &limit);
+                        if (*rc)
+                                return t;
+                }
+                k = WEFT_RING_WORDS_;
+                if (t & WEFT_RING_WORDS_ || n < k || limit - t < k)
+                        k = least(least(k - (t & WEFT_RING_WORDS_), n), limit - t);
+                t = push_line(w, t, from, k, limit);
+                from += k * sizeof(uint64_t);
+        }
+        return t;
+}
+
+static uint64_t pop_words(struct weft_ring *ring, uint64_t h, uint8_t *to, size_t *left)
+{
+        struct words w = words_of(ring);
+        uint64_t filled = weft_load_rlx(&weft_ring_sh(ring)->filled), k;
+        for (size_t n = *left; (*left = n); n -= k) {
+                uint64_t *word = w.at + (h & w.mask);
+                uint64_t there = weft_load_acq(stamp_of(word)) - h; /* [P] */
+                k = WEFT_RING_WORDS_;
+                if (h & WEFT_RING_WORDS_ || n < k || there != k) {
+                        uint64_t most = k - (h & WEFT_RING_WORDS_);
+                        if (there - 1 >= most)
+                                break;
+                        k = least(there, n);
+                }
+                copy(to, word, k * sizeof *word);
+                to += k * sizeof *word;
+                h += k;
+                if ((h & WEFT_RING_WORDS_) == WEFT_RING_WORDS_ && ++h + w.ahead < filled)
+                        __builtin_prefetch(w.at + ((h + w.ahead) & w.mask), 0);
+        }
+        return h;
 }
 
 /* Crash in push: until the stamp nothing has happened, after it all has. Of push_n, unit
@@ -100,7 +214,9 @@ static int push_elements(struct weft_ring_op *op)
                 return -EPIPE;
         if (WEFT_UNLIKELY(!weft_pos_is_sane(u, t)))
                 return -EUCLEAN;
-        while (left) {
+        if (ring->words && left > 1)
+                t = push_words(ring, t, from, &left, &rc);
+        while (left && !rc) {
                 if (WEFT_UNLIKELY(t >= limit)) {
                         rc = weft_ring_room(ring, t, &limit);
                         if (rc)
@@ -111,6 +227,8 @@ static int push_elements(struct weft_ring_op *op)
                 weft_store_rel(weft_unit_stamp(u, ring->base, t),
                                t + k); /* [P] LP of push */
                 t = weft_pos_normal(u, t + k);
+                if (!(t & u->low))
+                        ask_to_write(ring, t, limit);
                 from += k * u->bytes;
                 left -= k;
         }
@@ -128,12 +246,15 @@ static int pop_elements(struct weft_ring_op *op)
         struct weft_ring *ring = op->ring;
         const struct weft_units *u = &ring->units;
         uint64_t was = weft_load_rlx(&op->sh->pop.pos), h = was;
+        uint64_t filled = weft_load_rlx(&op->sh->filled);
         uint8_t *to = op->to;
         size_t left = op->n;
 
         if (WEFT_UNLIKELY(!weft_pos_is_sane(u, h)))
                 return why_not_sane(ring, h);
-        while (left) {
+        if (ring->words && left > 1)
+                h = pop_words(ring, h, to, &left);
+        while (left && (h == was || !ring->words)) {
                 uint64_t stamp =
                         weft_load_acq(weft_unit_stamp(u, ring->base, h)); /* [P] */
                 uint64_t k = least(weft_stamp_ahead(u, stamp, h), left);
@@ -144,6 +265,8 @@ static int pop_elements(struct weft_ring_op *op)
                 }
                 copy(to, weft_element_at(ring, h), k * u->bytes);
                 h = weft_pos_normal(u, h + k);
+                if (!(h & u->low))
+                        ask_to_read(ring, h, filled);
                 to += k * u->bytes;
                 left -= k;
         }
@@ -181,49 +304,106 @@ static int64_t pop_some(struct weft_ring *ring, void *to, size_t n, uint64_t dea
         return WEFT_LIKELY(!rc) ? (int64_t)op.done : rc;
 }
 
+/* ---- one, of any other size, by who holds the side ----------------------------------- */
+
+static inline bool holds(const struct weft_ring *ring,
+                         const struct weft_ring_side_shared *side)
+{
+        return WEFT_LIKELY(weft_me.serial == ring->serial && weft_alive->raw) &&
+               WEFT_LIKELY(weft_load_rlx(&side->seat) == weft_me.agent->sig);
+}
+
+/* As push_elements; what is not as usual is left to that. Crash in push: as there. */
+static int push_now(struct weft_ring *ring, const void *element)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        const struct weft_units *u = &ring->units;
+        if (!holds(ring, &sh->push) ||
+            WEFT_UNLIKELY(weft_load_acq(&sh->closing))) /* [C] */
+                return WEFT_RING_FAR_;
+        uint64_t was = weft_load_rlx(&sh->push.pos);
+        uint64_t limit = weft_load_rlx(&sh->push.limit);
+        if (WEFT_UNLIKELY(was >= limit || !weft_pos_is_sane(u, was)))
+                return WEFT_RING_FAR_;
+        copy(weft_element_at(ring, was), element, u->bytes);
+        weft_store_rel(weft_unit_stamp(u, ring->base, was), was + 1); /* [P] LP of push */
+        uint64_t t = weft_pos_normal(u, was + 1);
+        if (!(t & u->low))
+                ask_to_write(ring, t, limit);
+        return WEFT_LIKELY(weft_ring_pushed(ring, sh, was, t) == t) ? 0 : -EPIPE;
+}
+
+/* As pop_elements. One look: who looks more often takes the line from who is to write it.
+ * Crash in pop: as there. */
+static int pop_now(struct weft_ring *ring, void *element)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        const struct weft_units *u = &ring->units;
+        if (!holds(ring, &sh->pop))
+                return WEFT_RING_FAR_;
+        uint64_t was = weft_load_rlx(&sh->pop.pos);
+        if (WEFT_UNLIKELY(!weft_pos_is_sane(u, was)))
+                return WEFT_RING_FAR_;
+        uint64_t stamp = weft_load_acq(weft_unit_stamp(u, ring->base, was)); /* [P] */
+        if (!weft_stamp_ahead(u, stamp, was))
+                return WEFT_RING_FAR_;
+        copy(element, weft_element_at(ring, was), u->bytes);
+        uint64_t h = weft_pos_normal(u, was + 1);
+        if (!(h & u->low))
+                ask_to_read(ring, h, weft_load_rlx(&sh->filled));
+        weft_ring_popped(ring, sh, was, h);
+        return 0;
+}
+
 static __attribute__((noinline)) int push_one(struct weft_ring *ring, const void *element,
                                               uint64_t deadline)
 {
+        if (!ring->words && !weft_ring_has_records(ring)) {
+                int rc = push_now(ring, element);
+                if (rc != WEFT_RING_FAR_)
+                        return rc;
+        }
         int64_t n = push_some(ring, element, 1, deadline);
         if (n >= 0)
-                weft_ring_note(ring, WEFT_RING_PRODUCER, weft_me.agent->sig);
+                weft_ring_open_near(ring, WEFT_RING_PRODUCER);
         return n < 0 ? (int)n : 0;
 }
 
 static __attribute__((noinline)) int pop_one(struct weft_ring *ring, void *element,
                                              uint64_t deadline)
 {
+        if (!ring->words && !weft_ring_has_records(ring)) {
+                int rc = pop_now(ring, element);
+                if (rc != WEFT_RING_FAR_)
+                        return rc;
+        }
         int64_t n = pop_some(ring, element, 1, deadline);
         if (n >= 0)
-                weft_ring_note(ring, WEFT_RING_CONSUMER, weft_me.agent->sig);
+                weft_ring_open_near(ring, WEFT_RING_CONSUMER);
         return n < 0 ? (int)n : 0;
 }
 
 /* ---- one word: the shortest way, which is in <weft/ring_inline.h> ---------------- */
 
-enum {
-        LOOKS = 8
-}; /* before it is said to be empty: so it is seen as soon as it is there */
-
-/* Of what was pushed at `was`: somebody sleeps, or it is closing. */
-int weft_ring_pushed_1(weft_ring_t *ring, uint64_t was)
+/* The turn was over when this had been pushed at `was`: somebody sleeps, or it is closing. */
+int weft_ring_pushed_2(weft_ring_t *ring, uint64_t was)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
-        uint64_t now = weft_load_rlx(&sh->push.pos);
-        if (weft_wait_waiters(&sh->not_empty))
-                weft_ring_wake(&sh->not_empty);
-        if (!weft_load_acq(&sh->closing)) /* [C] */
-                return 0;
-        return weft_ring_seal(sh, was, now) == now ? 0 : -EPIPE;
+        struct weft_ring_near *near = &ring->near[WEFT_RING_PRODUCER];
+        weft_ring_near_set(&near->thread, 0);
+        uint64_t now = near->pos;
+        return weft_ring_pushed(ring, sh, was, now) == now ? 0 : -EPIPE;
 }
 
-int weft_ring_popped_1(weft_ring_t *ring)
+void weft_ring_popped_2(weft_ring_t *ring)
 {
-        weft_ring_wake(&weft_ring_sh(ring)->not_full);
-        return 0;
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        weft_ring_near_set(&ring->near[WEFT_RING_CONSUMER].thread, 0);
+        if (weft_wait_waiters(&sh->not_full))
+                weft_ring_wake(&sh->not_full);
 }
 
-int weft_ring_push_far_1(weft_ring_t *ring, const void *element, uint64_t deadline)
+int weft_ring_push_far_2(weft_ring_t *ring, const void *element, uint64_t deadline)
 {
         return ring && element ? push_one(ring, element, deadline) : -EINVAL;
 }
@@ -240,11 +420,12 @@ static bool is_empty(const struct weft_ring *ring)
                                     h); /* [P] */
 }
 
-int weft_ring_pop_far_1(weft_ring_t *ring, void *element, uint64_t deadline)
+int weft_ring_pop_far_2(weft_ring_t *ring, void *element, uint64_t deadline)
 {
+        uint64_t turn;
         if (!ring || !element)
                 return -EINVAL;
-        if (!weft_ring_is_near_(&ring->near[WEFT_RING_CONSUMER]))
+        if (!weft_ring_near_side_(&ring->near[WEFT_RING_CONSUMER], &turn))
                 return pop_one(ring, element, deadline);
         for (int looks = 0; looks < LOOKS; looks++) {
                 int rc = weft_ring_pop_near_(ring, element);
@@ -259,13 +440,13 @@ int weft_ring_pop_far_1(weft_ring_t *ring, void *element, uint64_t deadline)
 int weft_ring_push(weft_ring_t *ring, const void *element, uint64_t deadline)
 {
         int rc = ring && element ? weft_ring_push_near_(ring, element) : WEFT_RING_FAR_;
-        return rc == WEFT_RING_FAR_ ? weft_ring_push_far_1(ring, element, deadline) : rc;
+        return rc == WEFT_RING_FAR_ ? weft_ring_push_far_2(ring, element, deadline) : rc;
 }
 
 int weft_ring_pop(weft_ring_t *ring, void *element, uint64_t deadline)
 {
         int rc = ring && element ? weft_ring_pop_near_(ring, element) : WEFT_RING_FAR_;
-        return rc == WEFT_RING_FAR_ ? weft_ring_pop_far_1(ring, element, deadline) : rc;
+        return rc == WEFT_RING_FAR_ ? weft_ring_pop_far_2(ring, element, deadline) : rc;
 }
 
 /* ---- many ------------------------------------------------------------------------ */

@@ -14,31 +14,32 @@
 #define WEFT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WEFT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-enum { WEFT_RING_TELLS = 8 }; /* `head` is told so often in one round of the ring */
-
-struct weft_ring_key_local { /* struct weft_ring_key */
-        weft_a64_t thread;
-        weft_a64_t seat;
+enum {
+        WEFT_RING_TELLS = 8,  /* `head` is told so often in one round of the ring */
+        WEFT_RING_AHEAD = 16, /* units are asked for so long before, or a quarter of it */
 };
+
+#define WEFT_RING_PAGE 4096 /* of memory: what a fork wipes */
 
 struct weft_ring {
         struct weft_handle handle; /* first */
-        _Alignas(WEFT_LINE) struct weft_ring_near
-                near[2]; /* by side: the short way; <weft/ring_inline.h> */
-        struct weft_ring_key_local *keys; /* by side: who may take it; ring_seat.c */
-        uint64_t serial;                  /* the arena's; checked copies, like these: */
-        uint8_t *base;                    /* of the units, or of the bytes */
-        uint64_t step; /* positions from one telling of `head` to the next */
-        uint64_t mask; /* BYTES: of positions */
+        uint64_t serial;           /* the arena's; checked copies, like these: */
+        uint8_t *base;             /* of the units, or of the bytes */
+        uint64_t step;             /* positions from one telling of `head` to the next */
+        uint64_t ahead;            /* positions: WEFT_RING_AHEAD */
+        uint64_t mask;             /* BYTES: of positions */
         uint64_t area_bytes;
         struct weft_units units; /* elements */
         uint32_t element_bytes;
         uint32_t flags;
-        bool words;  /* elements are, and others can order this process's threads */
+        bool words; /* elements are: a side may be gone on with by the short way */
+        bool wiped; /* `near` is, by a fork; and others can order this process's threads */
         bool fenced; /* nobody can order this process's threads: they do it themselves */
         weft_a64_t
                 ordered[2]; /* by side that waits: the wait word for which it was done */
         struct weft_spin spin[3]; /* by side; for a seat */
+        _Alignas(WEFT_RING_PAGE) struct weft_ring_near
+                near[2]; /* by side: the short way; <weft/ring_inline.h> */
 };
 
 /* What is compiled into others: new numbers there when this no longer holds. */
@@ -48,15 +49,12 @@ struct weft_ring {
          (int)sizeof(uint64_t))
 _Static_assert(offsetof(struct weft_ring, near) ==
                                offsetof(struct weft_ring_view, near) &&
-                       sizeof(struct weft_ring_key) ==
-                               sizeof(struct weft_ring_key_local) &&
-                       WEFT_RING_FROM(push, push.seat) == WEFT_RING_SEAT_ &&
+                       sizeof(struct weft_ring_near) == 128 &&
                        WEFT_RING_FROM(push, push.pos) == WEFT_RING_POS_ &&
                        WEFT_RING_FROM(push, push.limit) == WEFT_RING_LIMIT_ &&
-                       WEFT_RING_FROM(push, closing) == WEFT_RING_CLOSING_ &&
-                       WEFT_RING_FROM(push, not_empty.word) == WEFT_RING_NOT_EMPTY_ &&
-                       WEFT_RING_FROM(pop, not_full.word) == WEFT_RING_NOT_FULL_ &&
-                       WEFT_RING_FROM(pop, head) == WEFT_RING_HEAD_,
+                       WEFT_RING_FROM(push, push.turn) == WEFT_RING_TURN_ &&
+                       WEFT_RING_FROM(pop, head) == WEFT_RING_HEAD_ &&
+                       WEFT_RING_FROM(pop, filled) == WEFT_RING_FILLED_,
                "weft/ring_inline.h");
 
 /* One call under way. */
@@ -88,23 +86,33 @@ static inline bool weft_ring_has_records(const struct weft_ring *ring)
 WEFT_CHECK int weft_ring_sit(struct weft_ring *ring, struct weft_ring_side_shared *side,
                              struct weft_agent **agent);
 
-/* Makes room for keys that a fork wipes: a child forgets them all. */
-void weft_ring_keys_make(struct weft_ring *ring);
-bool weft_ring_has_keys(const struct weft_ring *ring);
-void weft_ring_keys_drop(struct weft_ring *ring);
-
-/* This thread holds the side, by that signature: it may take the short way. */
-static inline void weft_ring_note(struct weft_ring *ring, int side, uint32_t sig)
+/* A word of the short way: others of this process read it. */
+static inline void weft_ring_near_set(uint64_t *word, uint64_t value)
 {
-        struct weft_ring_key_local *key = &ring->keys[side];
-        if (weft_load_rlx(&key->seat) == sig &&
-            weft_load_rlx(&key->thread) == weft_ring_thread_())
-                return;
-        if (!ring->words || !weft_ring_has_keys(ring))
-                return;
-        weft_store_rlx(&key->seat, 0);
-        weft_store_rel(&key->thread, weft_ring_thread_()); /* [N] */
-        weft_store_rel(&key->seat, sig);                   /* [N] */
+        weft_store_rel((weft_a64_t *)(void *)word, value); /* [N] */
+}
+
+/* Opens the short way on a side that this thread holds, if nobody waits to be heard. */
+void weft_ring_open_near(struct weft_ring *ring, enum weft_ring_side which);
+
+/* Draws a turn: every short way that is open on this side is no longer. */
+static inline uint64_t weft_ring_draw(struct weft_ring_side_shared *side)
+{
+        return weft_add_acq_rel(&side->turn, 1) + 1; /* [T] */
+}
+
+/* The producer begins the long way, of words: push.pos was left behind by the short one. */
+void weft_ring_settle_far(struct weft_ring *ring);
+
+static inline void weft_ring_settle(struct weft_ring *ring)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        struct weft_ring_near *near = &ring->near[WEFT_RING_PRODUCER];
+        weft_ring_near_set(&near->thread, 0);
+        if (WEFT_LIKELY(weft_load_rlx(&sh->push.turn) == near->turn))
+                weft_store_rlx(&sh->push.pos, near->pos);
+        else
+                weft_ring_settle_far(ring);
 }
 
 /* Every operation on a side begins with this. Who holds it has entered. */
@@ -122,7 +130,10 @@ static inline int weft_ring_begin(struct weft_ring_op *op,
 
 static inline int weft_ring_begin_push(struct weft_ring_op *op)
 {
-        return weft_ring_begin(op, &weft_ring_sh(op->ring)->push);
+        int rc = weft_ring_begin(op, &weft_ring_sh(op->ring)->push);
+        if (op->ring->words && WEFT_LIKELY(!rc))
+                weft_ring_settle(op->ring);
+        return rc;
 }
 
 static inline int weft_ring_begin_pop(struct weft_ring_op *op)
@@ -145,6 +156,7 @@ static inline uint64_t weft_ring_pushed(struct weft_ring *ring,
                                         uint64_t now)
 {
         weft_store_rlx(&sh->push.pos, now);
+        ring->near[WEFT_RING_PRODUCER].pos = now;
         if (WEFT_UNLIKELY(ring->fenced))
                 weft_fence_seq();                /* [W] */
         __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
@@ -173,9 +185,11 @@ static inline void weft_ring_popped(struct weft_ring *ring, struct weft_ring_sha
 WEFT_CHECK int weft_ring_push_until(struct weft_ring_op *op, uint64_t deadline);
 WEFT_CHECK int weft_ring_pop_until(struct weft_ring_op *op, uint64_t deadline);
 
-/* One who has been counted in, and may sleep next: orders the others, once for this count.
- * False: nobody is counted in, so nothing needs be looked at again. For select. */
-WEFT_CHECK bool weft_ring_order(struct weft_wait_shared *wait, weft_a64_t *ordered);
+/* One who has been counted in, and may sleep next: has the holder of `side` hear of it, and
+ * orders the others, once for this count. False: nobody is counted in, so nothing needs be
+ * looked at again. For select. */
+WEFT_CHECK bool weft_ring_order(struct weft_wait_shared *wait,
+                                struct weft_ring_side_shared *side, weft_a64_t *ordered);
 
 /* ---- elements: ring.c; records: ring_record.c -------------------------------- */
 

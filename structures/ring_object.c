@@ -1,6 +1,8 @@
 /* structures/ring_object.c -- the ring as an object: create, open, info, the dead. */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include <weft/arena.h>
 
@@ -67,17 +69,35 @@ static int view_of(struct weft_ring *ring, weft_arena_t *arena,
         ring->units = weft_units_of(copy.element_bytes);
         ring->units.mask = copy.room - 1;
         ring->step = (ring->step ? ring->step : 1) << ring->units.shift;
-        ring->words = copy.element_bytes == sizeof(uint64_t) && !ring->fenced;
+        ring->ahead = (copy.room / 4 < WEFT_RING_AHEAD ? copy.room / 4 : WEFT_RING_AHEAD)
+                      << ring->units.shift;
+        ring->words = copy.element_bytes == sizeof(uint64_t);
         return (uintptr_t)ring->base % sizeof(uint64_t) ? -EUCLEAN : 0;
+}
+
+/* The short way is this process's: its child has none. Without that nobody has. */
+static bool madvise_near(struct weft_ring *ring, int advice)
+{
+        int saved = errno;
+        bool done = madvise(ring->near, WEFT_RING_PAGE, advice) == 0;
+        errno = saved;
+        return done;
 }
 
 static int view(struct weft_handle *handle)
 {
         struct weft_ring *ring = (struct weft_ring *)(void *)handle;
         int rc = view_of(ring, handle->arena, handle->sh);
-        if (!rc)
-                weft_ring_keys_make(ring);
+        if (!rc && ring->words && !ring->fenced)
+                ring->wiped = madvise_near(ring, MADV_WIPEONFORK);
         return rc;
+}
+
+static void drop(struct weft_handle *handle)
+{
+        struct weft_ring *ring = (struct weft_ring *)(void *)handle;
+        if (ring->wiped)
+                (void)madvise_near(ring, MADV_KEEPONFORK);
 }
 
 static bool fits(const struct weft_handle *handle, const void *options)
@@ -228,14 +248,20 @@ static int view_object(struct weft_object *o, struct weft_ring *ring)
 
 /* ---- the dead ------------------------------------------------------------------- */
 
+static void give_up(struct weft_ring_side_shared *side, uint64_t sig)
+{
+        if (weft_load_acq(&side->seat) != sig) /* [E] */
+                return;
+        (void)weft_ring_draw(side);
+        (void)weft_cas_acq_rel(&side->seat, &sig, 0); /* [E] LP */
+}
+
 /* Crash in recover: a seat that is still his is given up by the next one. */
 static int recover(struct weft_object *o, uint32_t sig)
 {
         struct weft_ring_shared *sh = o->sh;
-        uint64_t seat = sig;
-        (void)weft_cas_acq_rel(&sh->push.seat, &seat, 0); /* [E] LP */
-        seat = sig;
-        (void)weft_cas_acq_rel(&sh->pop.seat, &seat, 0); /* [E] LP */
+        give_up(&sh->push, sig);
+        give_up(&sh->pop, sig);
         weft_wait_reset(&sh->not_empty);
         weft_wait_reset(&sh->not_full);
         weft_wait_reset(&sh->seats);
@@ -349,7 +375,9 @@ static struct weft_kind kind = {
         .check = check,
         .describe = describe,
         .handle_bytes = sizeof(struct weft_ring),
+        .handle_align = WEFT_RING_PAGE,
         .view = view,
+        .drop = drop,
         .waitable = &weft_ring_waitable,
 };
 
@@ -402,8 +430,6 @@ int weft_ring_open(weft_arena_t *arena, const char *name, weft_ring_t **ring)
 
 void weft_ring_close(weft_ring_t *ring)
 {
-        if (ring)
-                weft_ring_keys_drop(ring);
         weft_handle_close(ring);
 }
 

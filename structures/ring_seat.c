@@ -1,8 +1,4 @@
 /* structures/ring_seat.c -- the two sides: taken, given up, taken over. */
-#define _GNU_SOURCE
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "structures/ring_internal.h"
 
 static struct weft_ring_side_shared *side_of(struct weft_ring *ring, uint32_t side)
@@ -16,6 +12,7 @@ static void take_over(struct weft_ring *ring, struct weft_ring_side_shared *side
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         uint64_t pos = weft_load_rlx(&side->pos);
+        (void)weft_ring_draw(side);
         if (side == &sh->push) {
                 pos = weft_ring_has_records(ring) ? weft_record_tail(ring, pos)
                                                   : weft_ring_tail(ring, pos);
@@ -55,60 +52,59 @@ int weft_ring_sit(struct weft_ring *ring, struct weft_ring_side_shared *side,
         int rc = weft_handle_enter(&ring->handle, agent);
         if (!rc)
                 rc = take(ring, side, *agent);
-        if (!rc)
-                weft_ring_note(ring, side != &weft_ring_sh(ring)->push, (*agent)->sig);
         return rc;
 }
 
-/* ---- keys ------------------------------------------------------------------- */
+/* ---- the short way ------------------------------------------------------------ */
 
-static struct weft_ring_key_local no_keys[2]; /* nobody's */
-
-static size_t page_bytes(void)
-{
-        return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static void make_near(struct weft_ring *ring, int which)
+/* Turns are drawn by the holder of the side, so that one handle of his at a time is where
+ * the tail is known. Who draws does not know it, but where the stamps end. */
+void weft_ring_settle_far(struct weft_ring *ring)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
-        ring->near[which] = (struct weft_ring_near){
-                .key = (void *)&ring->keys[which],
-                .side = which == WEFT_RING_PRODUCER ? &sh->push.seat.raw
-                                                    : &sh->pop.seat.raw,
-                .words = (void *)ring->base,
-                .mask = (ring->units.mask + 1) * (WEFT_LINE / sizeof(uint64_t)) - 1,
-                .tell = ring->step - 1,
-        };
+        struct weft_ring_near *near = &ring->near[WEFT_RING_PRODUCER];
+        weft_ring_near_set(&near->turn, weft_ring_draw(&sh->push));
+        near->pos = weft_ring_tail(ring, weft_load_rlx(&sh->push.pos));
+        weft_store_rlx(&sh->push.pos, near->pos);
 }
 
-/* Without memory for them everybody goes the long way. */
-void weft_ring_keys_make(struct weft_ring *ring)
+/* Who waits counts himself in, then draws a turn: he is seen here, or this turn is over. */
+static bool is_heard(struct weft_ring_shared *sh, enum weft_ring_side which)
 {
-        int saved = errno;
-        void *page = !ring->words ? MAP_FAILED
-                                  : mmap(NULL, page_bytes(), PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        ring->keys = no_keys;
-        if (page != MAP_FAILED && madvise(page, page_bytes(), MADV_WIPEONFORK) == 0)
-                ring->keys = page;
-        else if (page != MAP_FAILED)
-                munmap(page, page_bytes());
-        errno = saved;
-        make_near(ring, WEFT_RING_PRODUCER);
-        make_near(ring, WEFT_RING_CONSUMER);
+        if (which == WEFT_RING_CONSUMER)
+                return !weft_wait_waiters(&sh->not_full);
+        return !weft_wait_waiters(&sh->not_empty) &&
+               !weft_load_acq(&sh->closing); /* [C] */
 }
 
-bool weft_ring_has_keys(const struct weft_ring *ring)
+void weft_ring_open_near(struct weft_ring *ring, enum weft_ring_side which)
 {
-        return ring->keys != no_keys;
-}
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        struct weft_ring_near *near = &ring->near[which];
+        struct weft_ring_side_shared *side = side_of(ring, which);
+        uint64_t round = (ring->units.mask + 1) * (WEFT_LINE / sizeof(uint64_t));
 
-void weft_ring_keys_drop(struct weft_ring *ring)
-{
-        if (weft_ring_has_keys(ring))
-                munmap(ring->keys, page_bytes());
-        ring->keys = no_keys;
+        if (!ring->wiped)
+                return;
+        if (weft_load_rlx(&side->turn) != near->turn) {
+                weft_ring_near_set(&near->thread, 0);
+                weft_ring_near_set(&near->turn, weft_ring_draw(side));
+        }
+        if (!is_heard(sh, which))
+                return;
+        near->side = &side->seat.raw;
+        near->words = (void *)ring->base;
+        near->mask = round - 1;
+        near->tell = ring->step - 1;
+        near->ahead = ring->ahead;
+        if (which == WEFT_RING_PRODUCER) {
+                uint64_t line = near->pos & ~(uint64_t)WEFT_RING_WORDS_;
+                if (line + WEFT_RING_WORDS_ > weft_load_rlx(&side->limit))
+                        return;
+                near->at = (uintptr_t)ring->base -
+                           (near->pos & ~near->mask) * sizeof(uint64_t);
+        }
+        weft_ring_near_set(&near->thread, weft_ring_thread_());
 }
 
 /* ---- attach, detach ------------------------------------------------------------ */
@@ -143,7 +139,11 @@ int weft_ring_detach(weft_ring_t *ring, enum weft_ring_side side)
         if (rc)
                 return rc;
         uint64_t seat = agent->sig;
-        if (!weft_cas_acq_rel(&side_of(ring, side)->seat, &seat, 0)) /* [E] LP */
+        struct weft_ring_side_shared *at = side_of(ring, side);
+        if (weft_load_rlx(&at->seat) != seat)
+                return -EPERM;
+        (void)weft_ring_draw(at);
+        if (!weft_cas_acq_rel(&at->seat, &seat, 0)) /* [E] LP */
                 return -EPERM;
         weft_wait_signal(&weft_ring_sh(ring)->seats, INT32_MAX);
         return 0;

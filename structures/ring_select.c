@@ -39,9 +39,9 @@ static bool is_to_look_again(struct weft_ring *ring, const struct weft_case *c)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         return c->op == WEFT_OP_PUSH
-                       ? weft_ring_order(&sh->not_full,
+                       ? weft_ring_order(&sh->not_full, &sh->pop,
                                          &ring->ordered[WEFT_RING_PRODUCER])
-                       : weft_ring_order(&sh->not_empty,
+                       : weft_ring_order(&sh->not_empty, &sh->push,
                                          &ring->ordered[WEFT_RING_CONSUMER]);
 }
 

@@ -3,7 +3,7 @@
  * One producer, one consumer; no operation of theirs has a locked instruction.
  *
  * SEATS. A side is held by the agent whose signature is in its `seat`: only he writes the
- * side's line, what lies at its position, and (the consumer) `head`. The seat is taken by
+ * side's line (`turn` apart), what lies at its position, and (the consumer) `head`. The seat is taken by
  * a CAS from 0, and made 0 again by its holder or by who recovers him; of a signature that
  * is nobody's any more the next one takes it over. Who is stopped holds it on.
  *
@@ -18,7 +18,10 @@
  *              full when he looked last, the consumer's the stamp that he saw last
  *   head       pop.pos as it was told last: every eighth of the ring. The producer looks
  *              there when he comes to his limit, and at pop.pos itself only if he finds it
- *              full even so: that line is written by each pop
+ *              full even so, some times: that line is written by each pop
+ *   filled     a tail, told by a producer who comes to his limit and finds more than half of
+ *              the ring filled: that far the consumer may ask for lines before he needs
+ *              them. Further on he would take from the producer what that one is filling
  *
  * BYTES. Positions are bytes, in steps of 16. A record is 16 bytes (stamp, length) and
  * what it holds; it begins at `pos & mask` and lies in one piece, for behind the ring there
@@ -26,10 +29,26 @@
  * anything, also this number: so the place where the next one will begin is set to 0 before
  * a record's stamp is written, and 16 bytes are kept free for that.
  *
- * THE TAIL is where the stamps end. push.pos lags behind it only from an LP to the next
- * store: who takes the producer's seat walks on from there. pop.pos is exact. So nothing
- * that was acknowledged is lost, and nothing comes twice: what was written but not stamped
- * never was; what was copied out but not passed is still there.
+ * THE TAIL is where the stamps end. push.pos lags behind it, of words by less than two
+ * lines, else from an LP to the next store: who takes the producer's seat walks on from
+ * there. pop.pos is exact. So nothing that was acknowledged is lost, and nothing comes
+ * twice: what was written but not stamped never was; what was copied out but not passed is
+ * still there.
+ *
+ * THE SHORT WAY, of words: <weft/ring_inline.h>. The producer keeps the tail in his handle,
+ * and what else a push has to know is made sure beforehand, line by line: one who stands in
+ * a line that is not free all of it goes the long way, as in all that is not usual. Two
+ * things are looked at: whose the way is, in the handle, and whether it is still open: if
+ * `turn` is what it was when it was opened. That word is counted up ("a turn is drawn") by
+ *   - who takes a side, gives it up, or recovers it: before the seat is free
+ *   - the holder, if he goes on by another handle than the last time. So one handle knows
+ *     the tail; who draws looks for it where the stamps end
+ *   - who counts himself in to sleep, after that; and shutdown, after it has set `closing`
+ * So one load after the LP, where there was one for each, tells the holder that somebody is
+ * to be heard. Then, and until nobody sleeps any more, he goes the long way. A way is opened
+ * by its turn being drawn, or being the last one still, and then a look at who sleeps and at
+ * `closing`: who comes later draws the next. It is never open in the child of a fork: there
+ * the handle's page is 0.
  *
  * IN PLACE. A loan is the place at the tail, a take the one at the head: no state at all,
  * until the commit or the release does what push and pop do. Who dies with a loan has
@@ -59,8 +78,10 @@
  *   [L] seal -> seal     the tail, before it was sealed
  *   [W] store -> sleep   a fence, and the count: see WAITING
  *   [M] order -> look    the wait word for which this process has ordered the others
- *   [N] note -> near     the seat's signature in a key, after the thread whose it is;
- *                        other end: <weft/ring_inline.h>, where also [P] [O] [C] [W] are
+ *   [T] draw -> look     that somebody counted himself in, or shut it down; what the last
+ *                        one did on this side
+ *   [N] open -> near     the turn and the thread whose it is, in this process;
+ *                        other end: <weft/ring_inline.h>, where also [P] [O] [T] are
  */
 #ifndef WEFT_STRUCTURES_RING_SHARED_H
 #define WEFT_STRUCTURES_RING_SHARED_H
@@ -69,7 +90,7 @@
 #include "runtime/wait_shared.h"
 
 #define WEFT_RING_KIND_ID 0x676e6972u /* "ring" */
-#define WEFT_RING_FORMAT 1
+#define WEFT_RING_FORMAT 2
 #define WEFT_RING_CLOSED (UINT64_C(1) << 63)
 #define WEFT_RING_STEP 16 /* of positions in a ring of bytes */
 
@@ -84,7 +105,8 @@ struct weft_ring_side_shared { /* two lines: the prefetcher fetches pairs */
         weft_a64_t seat;       /* signature of its holder, or 0 */
         weft_a64_t pos;
         weft_a64_t limit;
-        uint64_t spare[13];
+        weft_a64_t turn;
+        uint64_t spare[12];
 };
 WEFT_PIN(struct weft_ring_side_shared, 128);
 
@@ -103,12 +125,15 @@ struct weft_ring_shared {
         struct weft_ring_side_shared push;
         struct weft_ring_side_shared pop;
         weft_a64_t head; /* the consumer's, for the producer */
-        uint64_t spare3[15];
+        uint64_t spare3[7];
+        weft_a64_t filled; /* the producer's, for the consumer */
+        uint64_t spare4[7];
 };
 WEFT_PIN(struct weft_ring_shared, 512);
 WEFT_PIN_AT(struct weft_ring_shared, closing, 64);
 WEFT_PIN_AT(struct weft_ring_shared, push, 128);
 WEFT_PIN_AT(struct weft_ring_shared, pop, 256);
 WEFT_PIN_AT(struct weft_ring_shared, head, 384);
+WEFT_PIN_AT(struct weft_ring_shared, filled, 448);
 
 #endif

@@ -19,11 +19,13 @@ void weft_ring_wake(struct weft_wait_shared *wait)
 
 /* ---- sleeping --------------------------------------------------------------- */
 
-bool weft_ring_order(struct weft_wait_shared *wait, weft_a64_t *ordered)
+bool weft_ring_order(struct weft_wait_shared *wait, struct weft_ring_side_shared *side,
+                     weft_a64_t *ordered)
 {
         uint64_t word = weft_load_acq(&wait->word); /* [W] */
         if (!weft_wait_waiters(wait))
                 return false;
+        (void)weft_ring_draw(side);
         if (weft_load_acq(ordered) == word) /* [M] since he, or another, was counted in */
                 return true;
         if (weft_fence_everybody())
@@ -81,6 +83,8 @@ static int wait_for(struct weft_ring_op *op, struct weft_wait_shared *wait,
         int rc = weft_wait_spin(&one, 1, spin, try, op);
         while (rc == -EAGAIN) {
                 weft_wait_any_in(&one, 1);
+                (void)weft_ring_draw(wait == &op->sh->not_empty ? &op->sh->push
+                                                                : &op->sh->pop);
                 rc = sleep_counted(op, &one, try, deadline);
                 weft_wait_any_out(&one, 1);
                 if (rc == -EAGAIN)
@@ -127,6 +131,7 @@ static int end(struct weft_ring_op *op)
 {
         struct weft_ring_shared *sh = op->sh;
         uint64_t seal = 0;
+        (void)weft_ring_draw(&sh->push); /* if who shut it down came no further */
         order_for_sure();
         int rc = op->go(op);
         if (rc != -EAGAIN)
@@ -158,7 +163,9 @@ int weft_ring_pop_until(struct weft_ring_op *op, uint64_t deadline)
                         try_pop, deadline);
 }
 
-/* Crash in shutdown: after the LP it has happened, and who waits looks by himself. */
+/* Crash in shutdown: after the LP it has happened, and who waits looks by himself. Before the
+ * turn is drawn a producer may push on by the short way, until he, or the consumer who
+ * comes to the end, goes the long one. */
 int weft_ring_shutdown(weft_ring_t *ring)
 {
         struct weft_agent *agent;
@@ -169,6 +176,7 @@ int weft_ring_shutdown(weft_ring_t *ring)
                 return rc;
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         (void)weft_swap_acq_rel(&sh->closing, 1); /* [C] LP of shutdown */
+        (void)weft_ring_draw(&sh->push);
         weft_wait_signal(&sh->not_empty, INT32_MAX);
         weft_wait_signal(&sh->not_full, INT32_MAX);
         return 0;

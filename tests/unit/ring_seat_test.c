@@ -167,7 +167,7 @@ static void threads_are_told_apart(void **state)
 {
         struct gate gates[2] = { gate_make(), gate_make() };
         pthread_t t;
-        uint64_t x;
+        uint64_t x = 0;
         (void)state;
         make_shape(0);
         CHECK(pthread_create(&t, NULL, give_and_keep, gates) == 0);
@@ -337,6 +337,79 @@ static void a_stand_by_waits_for_the_side(void **state)
         drop(ring, "r");
 }
 
+/* Two handles of one thread, all ways to push and pop: one ring, whichever knows the tail. */
+static void handles_of_one_thread_take_turns(void **state)
+{
+        (void)state;
+        make_shape(0);
+        weft_ring_t *at[2] = { ring, open_in(arena, "r") };
+        uint64_t in = 0, out = 0, e[3], x;
+        for (uint32_t i = 0, seed = 1; i < 20000; i++) {
+                seed = seed * 1664525 + 1013904223;
+                weft_ring_t *r = at[seed >> 31];
+                struct weft_ring_item item;
+                bool full = in - out > 3, empty = in == out;
+                switch (seed >> 28 & 7) {
+                case 0:
+                        for (int k = 0; k < 3; k++)
+                                e[k] = in + (unsigned)k;
+                        if (!full)
+                                in += (uint64_t)weft_ring_push_n(r, e, 3, WEFT_NOW);
+                        break;
+                case 1:
+                        if (full)
+                                break;
+                        assert_int_equal(weft_ring_loan(r, 0, &item, WEFT_NOW), 0);
+                        *(uint64_t *)item.at = in++;
+                        assert_int_equal(weft_ring_commit(r, &item, 8), 0);
+                        break;
+                case 2:
+                        assert_int_equal(weft_ring_detach(r, 0), in ? 0 : -EPERM);
+                        x = in++;
+                        assert_int_equal(weft_ring_push(r, &x, WEFT_NEVER), 0);
+                        break;
+                case 3:
+                case 4:
+                        x = in;
+                        if (!full)
+                                in += weft_ring_push(r, &x, WEFT_NOW) == 0;
+                        break;
+                default:
+                        break;
+                }
+                while (in - out > (seed >> 20 & 3) && !empty) {
+                        assert_int_equal(weft_ring_pop(r, &x, WEFT_NOW), 0);
+                        assert_int_equal(x, out++);
+                        empty = in == out;
+                }
+        }
+        while (in != out) {
+                assert_int_equal(weft_ring_pop(at[1], &x, WEFT_NOW), 0);
+                assert_int_equal(x, out++);
+        }
+        assert_int_equal(info_of(ring).pushed, in);
+        weft_ring_close(at[1]);
+        drop(ring, "r");
+}
+
+/* Who pushes by the short way hears of it, told by another handle, and at once. */
+static void a_shutdown_is_heard_on_the_short_way(void **state)
+{
+        (void)state;
+        make_shape(0);
+        uint64_t x = 1;
+        weft_ring_t *other = open_in(arena, "r");
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(weft_ring_push(ring, &x, WEFT_NOW), 0);
+                assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), 0);
+        }
+        assert_int_equal(weft_ring_shutdown(other), 0);
+        assert_int_equal(weft_ring_push(ring, &x, WEFT_NOW), -EPIPE);
+        assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), -EPIPE);
+        weft_ring_close(other);
+        drop(ring, "r");
+}
+
 /* Killed between its stamp and its next store: what is stamped has been pushed. */
 static void what_is_stamped_is_not_forgotten(void **state)
 {
@@ -415,8 +488,9 @@ static void hostile_words_do_no_harm(void **state)
         for (int i = 0; i < SHAPES; i++) {
                 make_shape(i);
                 struct weft_ring_shared *sh = weft_ring_sh(ring);
-                weft_a64_t *words[] = { &sh->push.pos, &sh->push.limit, &sh->pop.pos,
-                                        &sh->head,     &sh->push.seat,  &sh->seal };
+                weft_a64_t *words[] = { &sh->push.pos,  &sh->push.limit, &sh->pop.pos,
+                                        &sh->head,      &sh->push.seat,  &sh->seal,
+                                        &sh->push.turn, &sh->pop.turn };
                 for (size_t w = 0; w < sizeof words / sizeof *words; w++)
                         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
                                 must_give(ring, 1);
@@ -430,7 +504,8 @@ static void hostile_words_do_no_harm(void **state)
                                 sh = weft_ring_sh(ring);
                                 weft_a64_t *fresh[] = { &sh->push.pos,  &sh->push.limit,
                                                         &sh->pop.pos,   &sh->head,
-                                                        &sh->push.seat, &sh->seal };
+                                                        &sh->push.seat, &sh->seal,
+                                                        &sh->push.turn, &sh->pop.turn };
                                 memcpy(words, fresh, sizeof fresh);
                         }
                 drop(ring, "r");
@@ -509,6 +584,8 @@ int main(void)
                 TEST(the_dead_are_replaced_where_they_stopped),
                 TEST(the_dead_do_not_wait),
                 TEST(a_stand_by_waits_for_the_side),
+                TEST(handles_of_one_thread_take_turns),
+                TEST(a_shutdown_is_heard_on_the_short_way),
                 TEST(what_is_stamped_is_not_forgotten),
                 TEST(a_side_of_nobody_is_taken),
                 TEST(hostile_words_do_no_harm),

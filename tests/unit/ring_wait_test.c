@@ -96,17 +96,28 @@ static void until_asleep(weft_ring_t *r, uint32_t n)
                 usleep(100);
 }
 
+/* Who sleeps has drawn a turn, so that who is on the short way hears of it. */
+static void a_turn_is_drawn(weft_a64_t *turn, uint64_t was)
+{
+        for (int i = 0; i < 100000 && weft_load_acq(turn) == was; i++)
+                usleep(100);
+        assert_true(weft_load_acq(turn) != was);
+}
+
 static void sleepers_are_woken(void **state)
 {
         (void)state;
         for (int i = 0; i < SHAPES; i++) {
                 weft_ring_t *r = make_shape(i);
+                struct weft_ring_shared *sh = weft_ring_sh(r);
                 struct waiter w = { .r = r };
                 pthread_t t;
                 uint64_t x;
                 for (uint64_t k = 0; k < 20; k++) {
+                        uint64_t turn = weft_load_acq(&sh->push.turn);
                         CHECK(pthread_create(&t, NULL, wait_to_pop, &w) == 0);
                         until_asleep(r, 1);
+                        a_turn_is_drawn(&sh->push.turn, turn);
                         assert_int_equal(put(r, k, WEFT_NOW), 0);
                         CHECK(pthread_join(t, NULL) == 0);
                         assert_int_equal(w.rc, 0);
@@ -115,8 +126,10 @@ static void sleepers_are_woken(void **state)
                 (void)fill(r);
                 assert_int_equal(weft_ring_detach(r, 0), 0);
                 w.x = 66;
+                uint64_t turn = weft_load_acq(&sh->pop.turn);
                 CHECK(pthread_create(&t, NULL, wait_to_push, &w) == 0);
                 until_asleep(r, 1);
+                a_turn_is_drawn(&sh->pop.turn, turn);
                 assert_int_equal(fetch(r, &x, WEFT_NOW), 0);
                 CHECK(pthread_join(t, NULL) == 0);
                 assert_int_equal(w.rc, 0);
@@ -141,6 +154,7 @@ static void every_change_wakes(void **state)
                                       fetch(r, e, WEFT_NOW) == 0);
                         pid_t pid = child_start(sleeper, &sh->not_empty);
                         until_sleeping(&sh->not_empty, 1);
+                        (void)weft_ring_draw(&sh->push); /* as who sleeps here does */
                         if (how == 0) {
                                 assert_int_equal(put(r, 1, WEFT_NOW), 0);
                         } else if (how == 1) {
@@ -156,6 +170,7 @@ static void every_change_wakes(void **state)
                         (void)!fill(r);
                         pid = child_start(sleeper, &sh->not_full);
                         until_sleeping(&sh->not_full, 1);
+                        (void)weft_ring_draw(&sh->pop);
                         if (how == 0) {
                                 assert_int_equal(fetch(r, e, WEFT_NOW), 0);
                         } else if (how == 1) {
