@@ -4,6 +4,8 @@
 #include "structures/queue_internal.h"
 #include "structures/queue_word.h"
 
+enum { ROOM_MOST = 64, ROOM_PAUSES = 128 };
+
 /* ---- walking ------------------------------------------------------------- */
 
 /* Now and then a walker looks at the shared hint: others may be far ahead. */
@@ -174,6 +176,23 @@ int weft_queue_at_end(struct weft_queue_op *op, int rc)
         uint64_t pos = op->mine->head; /* empty: the tail is here, or was */
         rc = weft_queue_seal(v, &pos);
         return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
+}
+
+/* Who waits at a full queue and pushes into each cell as it is popped takes the line away
+ * from the popper, whose next element is in it too; and so each waits for that line at each
+ * element. So he looks at a cell that comes later, until that is free as well; but not for
+ * long, for others may not pop so many. */
+void weft_queue_let_pop(const struct weft_queue_op *op)
+{
+        const struct weft_queue_view *v = &op->q->v;
+        uint64_t n = v->mask + 1, room = n / 8 < ROOM_MOST ? n / 8 : ROOM_MOST;
+        uint64_t p = op->mine->tail + room;
+        const weft_a128_t *cell = &v->cells[p & v->mask];
+        for (int i = 0; room && i < ROOM_PAUSES; i++) {
+                if (weft_load_rlx(&cell->lo) != 2 * (p - n) + 1)
+                        break;
+                weft_pause();
+        }
 }
 
 /* ---- copying calls --------------------------------------------------------- */

@@ -354,11 +354,15 @@ WEFT_CHECK int weft_queue_end_lease(struct weft_queue_op *op, struct weft_queue_
 void weft_queue_pushed(struct weft_queue_op *op, uint64_t was, size_t n);
 void weft_queue_popped(struct weft_queue_op *op, uint64_t was, size_t n);
 
+/* It is full: waits a moment for room for more than one. */
+void weft_queue_let_pop(const struct weft_queue_op *op);
+
 /* Waits for room, or for an element, with `attempt`. */
 static inline int weft_queue_wait_push(struct weft_queue_op *op, int (*attempt)(void *),
                                        uint64_t deadline)
 {
         struct weft_queue_shared *sh = op->q->v.sh;
+        weft_queue_let_pop(op);
         return weft_wait_for(op->agent, &sh->not_full, &op->q->spin_push, attempt, op,
                              deadline);
 }

@@ -48,18 +48,19 @@ weft_queue_push_word(struct weft_queue *queue, const void *element, uint64_t dea
         if (WEFT_UNLIKELY(!queue || !element) || !(mine = weft_queue_word_mine(queue)))
                 return otherwise(self, element, deadline);
 
-        struct weft_queue_shared *sh = queue->v.sh;
         uint64_t t = mine->tail;
         weft_a128_t *cell = &queue->v.cells[t & queue->v.mask];
+        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * t) ||
+            WEFT_UNLIKELY(weft_load_acq(&queue->v.sh->closing))) /* [C] */
+                return otherwise(self, element, deadline);
         memcpy(&value, element, sizeof value);
         struct weft_pair seen = { 2 * t, weft_load_rlx(&cell->hi) };
         struct weft_pair full = { 2 * t + 1, value };
-        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * t) ||
-            WEFT_UNLIKELY(weft_load_acq(&sh->closing)) || /* [C] */
-            WEFT_UNLIKELY(
+        if (WEFT_UNLIKELY(
                     !weft_cas16_acq_rel(cell, &seen, full))) /* [P] [O] LP of push */
                 return otherwise(self, element, deadline);
         mine->tail = ++t;
+        struct weft_queue_shared *sh = queue->v.sh; /* loaded again, rather than kept */
         return WEFT_UNLIKELY(weft_queue_is_due(&sh->not_empty, t))
                        ? weft_queue_push_told(sh, t)
                        : 0;
@@ -73,7 +74,6 @@ weft_queue_pop_word(struct weft_queue *queue, void *element, uint64_t deadline,
         if (WEFT_UNLIKELY(!queue || !element) || !(mine = weft_queue_word_mine(queue)))
                 return otherwise(self, element, deadline);
 
-        struct weft_queue_shared *sh = queue->v.sh;
         uint64_t h = mine->head;
         weft_a128_t *cell = &queue->v.cells[h & queue->v.mask];
         uint64_t lo = weft_load_acq(&cell->lo); /* [P] before the value */
@@ -85,6 +85,7 @@ weft_queue_pop_word(struct weft_queue *queue, void *element, uint64_t deadline,
                 return otherwise(self, element, deadline);
         memcpy(element, &value, sizeof value);
         mine->head = ++h;
+        struct weft_queue_shared *sh = queue->v.sh;
         return WEFT_UNLIKELY(weft_queue_is_due(&sh->not_full, h))
                        ? weft_queue_pop_told(sh, h)
                        : 0;

@@ -332,16 +332,12 @@ static int try_short(struct weft_case *cases, size_t n, uint32_t flags, int *fir
         return -1;
 }
 
-/* Crash in select: as in the operation that is done, if it has come so far. */
-int weft_select(struct weft_case *cases, size_t n, uint32_t flags, uint64_t deadline)
+/* The long way, from choice `first` on if that is not -1. */
+static __attribute__((noinline)) int select_long(struct weft_case *cases, size_t n,
+                                                 uint32_t flags, uint64_t deadline,
+                                                 int first)
 {
         struct selection s;
-        if (!cases || !n || n > WEFT_SELECT_MAX ||
-            flags & ~(uint32_t)WEFT_SELECT_PRIORITY)
-                return -EINVAL;
-        int first = -1, fired = try_short(cases, n, flags, &first);
-        if (fired >= 0)
-                return fired;
         s.cases = cases;
         s.n = s.places = s.first = s.fired = 0;
         s.meets = NULL;
@@ -362,4 +358,14 @@ int weft_select(struct weft_case *cases, size_t n, uint32_t flags, uint64_t dead
                                        deadline);
         }
         return rc < 0 ? rc : (int)s.fired;
+}
+
+/* Crash in select: as in the operation that is done, if it has come so far. */
+int weft_select(struct weft_case *cases, size_t n, uint32_t flags, uint64_t deadline)
+{
+        if (!cases || !n || n > WEFT_SELECT_MAX ||
+            flags & ~(uint32_t)WEFT_SELECT_PRIORITY)
+                return -EINVAL;
+        int first = -1, fired = try_short(cases, n, flags, &first);
+        return fired >= 0 ? fired : select_long(cases, n, flags, deadline, first);
 }
