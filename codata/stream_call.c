@@ -1,18 +1,11 @@
 /* codata/stream_call.c -- the functions that operators are given. */
 #include "codata/stream_internal.h"
 
-/* Items lie one after the other in buffers that begin on a cache line. */
-static uint32_t align_of(uint32_t item_bytes)
-{
-        uint32_t align = item_bytes & (~item_bytes + 1);
-        return align > WEFT_STREAM_ALIGN ? WEFT_STREAM_ALIGN : align;
-}
-
 static int resolve_name(const weft_stream_t *s, const char *who, struct weft_call *call,
                         uint64_t *tag)
 {
         const struct weft_function *function = NULL;
-        struct weft_type in = { s->item_bytes, align_of(s->item_bytes), s->tag };
+        struct weft_type in = { s->item_bytes, weft_stream_align(s->item_bytes), s->tag };
         int rc = weft_function_find(call->name, &function);
         if (!rc)
                 rc = weft_function_check(function, &in, NULL);

@@ -33,6 +33,8 @@ enum { WEFT_STREAM_RUNS = 1, WEFT_STREAM_OWES = 2 };
 struct weft_stream {
         const struct weft_stream_class *class_of;
         void *state;
+        /* A source whose items lie still, aligned: as `pull`, but tells where. Or NULL. */
+        int64_t (*lend)(weft_stream_t *self, const void **items, size_t n);
         int over; /* RUNS, OWES, 0 (end) or -errno */
         int late; /* what comes after what was given: 1 the end, -errno; 0: not known */
         uint32_t item_bytes;
@@ -63,6 +65,18 @@ static inline int64_t weft_stream_get(weft_stream_t *s, void *items, size_t n,
         if (__builtin_expect(got <= 0 || (uint64_t)got > n, 0))
                 return weft_stream_stopped(s, got, n);
         return got;
+}
+
+/* The same for who only reads them: `*at` is where they are, `items` or elsewhere. */
+static inline int64_t weft_stream_look(weft_stream_t *s, const void **at, void *items,
+                                       size_t n, uint64_t deadline)
+{
+        if (!s->lend || s->over != WEFT_STREAM_RUNS) {
+                *at = items;
+                return weft_stream_get(s, items, n, deadline);
+        }
+        int64_t got = s->lend(s, at, n);
+        return __builtin_expect(got > 0, 1) ? got : weft_stream_stopped(s, got, n);
 }
 
 /* Not an end: the next pull goes on. */
@@ -135,6 +149,14 @@ static inline uint32_t weft_stream_chunk_of(uint64_t item_bytes)
         return n > WEFT_STREAM_CHUNK_ITEMS ? WEFT_STREAM_CHUNK_ITEMS
                : n                         ? (uint32_t)n
                                            : 1;
+}
+
+/* Items lie one after the other in buffers that begin on a cache line: this is what a
+ * function may count on. */
+static inline uint32_t weft_stream_align(uint32_t item_bytes)
+{
+        uint32_t align = item_bytes & (~item_bytes + 1);
+        return align > WEFT_STREAM_ALIGN ? WEFT_STREAM_ALIGN : align;
 }
 
 /* Is it one that failed while it was built, so that an operator passes it on? */

@@ -17,13 +17,14 @@ static int64_t map_chunk_pull(weft_stream_t *s, void *state, void *items, size_t
                               uint64_t deadline)
 {
         struct map *m = state;
-        void *in = items;
+        void *room = items;
         if (m->in) {
-                in = m->in;
+                room = m->in;
                 n = n < m->room ? n : m->room;
         }
         for (;;) {
-                int64_t got = weft_stream_get(s->up[0], in, n, deadline);
+                const void *in = NULL;
+                int64_t got = weft_stream_look(s->up[0], &in, room, n, deadline);
                 if (__builtin_expect(got <= 0, 0))
                         return got;
                 int64_t out = m->f.chunk(in, (size_t)got, items, n, m->f.argument);
@@ -41,12 +42,11 @@ static int64_t map_chunk_pull(weft_stream_t *s, void *state, void *items, size_t
 
 /* `in_bytes` and `out_bytes` are constants where this is inlined for common sizes. */
 static inline __attribute__((always_inline)) int64_t
-map_sized(weft_stream_t *s, const struct map *m, size_t n, void *items, size_t in_bytes,
-          size_t out_bytes)
+map_sized(weft_stream_t *s, const struct map *m, const char *in, size_t n, void *items,
+          size_t in_bytes, size_t out_bytes)
 {
         weft_item_fn *f = m->f.item;
         const void *argument = m->f.argument;
-        const char *in = m->in;
         char *out = items;
 #pragma GCC unroll 4
         for (size_t i = 0; i < n; i++, in += in_bytes) {
@@ -60,11 +60,12 @@ map_sized(weft_stream_t *s, const struct map *m, size_t n, void *items, size_t i
         return (int64_t)((size_t)(out - (char *)items) / out_bytes);
 }
 
-static int64_t map_items(weft_stream_t *s, const struct map *m, size_t n, void *items)
+static int64_t map_items(weft_stream_t *s, const struct map *m, const void *in, size_t n,
+                         void *items)
 {
         if (m->f.in_bytes == 8 && m->f.out_bytes == 8)
-                return map_sized(s, m, n, items, 8, 8);
-        return map_sized(s, m, n, items, m->f.in_bytes, m->f.out_bytes);
+                return map_sized(s, m, in, n, items, 8, 8);
+        return map_sized(s, m, in, n, items, m->f.in_bytes, m->f.out_bytes);
 }
 
 static int64_t map_item_pull(weft_stream_t *s, void *state, void *items, size_t n,
@@ -74,10 +75,11 @@ static int64_t map_item_pull(weft_stream_t *s, void *state, void *items, size_t 
         if (n > m->room)
                 n = m->room;
         for (;;) {
-                int64_t got = weft_stream_get(s->up[0], m->in, n, deadline);
+                const void *in = NULL;
+                int64_t got = weft_stream_look(s->up[0], &in, m->in, n, deadline);
                 if (__builtin_expect(got <= 0, 0))
                         return got;
-                int64_t out = map_items(s, m, (size_t)got, items);
+                int64_t out = map_items(s, m, in, (size_t)got, items);
                 if (__builtin_expect(out != 0, 1))
                         return out;
                 int rc = weft_stream_due(deadline);

@@ -181,7 +181,7 @@ WEFT_API weft_stream_t *weft_stream_failed(int error);
 
 /* ---- sources ---------------------------------------------------------------- */
 
-/* `n` items that lie at `items` until the stream is freed. */
+/* `n` items that lie at `items` until the stream is freed: functions may read them there. */
 WEFT_API weft_stream_t *weft_stream_array(const void *items, size_t n,
                                           uint32_t item_bytes);
 
