@@ -148,5 +148,9 @@ int64_t weft_function_call(const struct weft_function *function, const void *in,
         if (__builtin_expect(came < 0, 0) && came != -EOVERFLOW) /* asks for more room */
                 return weft_function_wrong((int)came, "function '%.200s' failed: %d",
                                            function->name, (int)came);
+        if (__builtin_expect(came > 0 && (uint64_t)came > room && function->out.bytes, 0))
+                return weft_function_wrong(
+                        -EPROTO, "function '%.200s' gave %lld items into room for %zu",
+                        function->name, (long long)came, room);
         return came;
 }

@@ -228,6 +228,22 @@ static void items_and_chunks_are_called_alike(void **state)
         assert_int_equal(weft_function_call(&g, in, 2, out, 0, NULL), -EOVERFLOW);
 }
 
+static int64_t boasts(const void *in, size_t n, void *out, size_t room,
+                      const void *argument)
+{
+        (void)in, (void)n, (void)out, (void)argument;
+        return (int64_t)room + 1;
+}
+
+static void more_than_there_was_room_for_is_no_answer(void **state)
+{
+        struct weft_function f = chunk_function("boasts", boasts);
+        int in[2] = { 1, 2 }, out[2];
+        (void)state;
+        assert_int_equal(weft_function_call(&f, in, 2, out, 2, NULL), -EPROTO);
+        assert_true(told("'boasts'"));
+}
+
 static int one_more(const void *in, void *out, const void *argument)
 {
         int *n = *(int *const *)argument;
@@ -426,6 +442,7 @@ int main(void)
                 cmocka_unit_test(what_makes_no_sense_is_refused),
                 cmocka_unit_test(all_are_listed),
                 cmocka_unit_test(items_and_chunks_are_called_alike),
+                cmocka_unit_test(more_than_there_was_room_for_is_no_answer),
                 cmocka_unit_test(nothing_may_go_in_or_come_out),
                 cmocka_unit_test(types_must_fit),
                 cmocka_unit_test(files_may_be_loaded_by_hand), /* before they are */
