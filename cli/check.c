@@ -16,9 +16,10 @@ static void show_json(struct checking *c, const char *name,
                       const struct weft_recovery *recovery, bool whole)
 {
         json_t *row = json_pack(
-                "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:i}", "name", name,
-                "whole", whole, "data_bytes", (json_int_t)census->data_bytes,
-                "free_bytes", (json_int_t)census->free_bytes, "agent_bytes",
+                "{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:i}", "name",
+                cli_json_text(name, strlen(name)), "whole", whole, "data_bytes",
+                (json_int_t)census->data_bytes, "free_bytes",
+                (json_int_t)census->free_bytes, "agent_bytes",
                 (json_int_t)census->agent_bytes, "object_bytes",
                 (json_int_t)census->object_bytes, "arena_bytes",
                 (json_int_t)census->arena_bytes, "orphans", (int)census->orphans,
@@ -36,7 +37,7 @@ static void show_json(struct checking *c, const char *name,
 static void show(struct checking *c, const char *name, const struct weft_census *census,
                  const struct weft_recovery *recovery, bool whole)
 {
-        printf("%s: %s\n", name, whole ? "whole" : "NOT WHOLE");
+        printf("%s: %s\n", cli_shown(name), whole ? "whole" : "NOT WHOLE");
         if (c->repair)
                 printf("  %-10s %u settled, %u alive, %u could not be settled\n",
                        "agents", recovery->settled, recovery->alive, recovery->failed);
@@ -81,8 +82,7 @@ static int check_each(const char *name, void *context)
         struct checking *c = context;
         int rc = check_arena(name, c);
         if (rc && rc != -ENOENT) { /* -ENOENT: gone since it was listed */
-                char text[512];
-                cli_warn("%s", weft_strerror_of(rc, name, text, sizeof text));
+                cli_warn("%s: %s", cli_shown(name), cli_arena_error(rc));
                 c->code = CLI_FAILED;
         }
         return 0;
@@ -105,8 +105,7 @@ static int parse(int argc, char **argv, struct checking *c, bool *all)
                 } else if (o == 'a') {
                         *all = true;
                 } else if (o == 'h') {
-                        printf("usage: weft %s\n", cli_synopsis("check"));
-                        return -1 - CLI_OK;
+                        return -1 - cli_help();
                 } else {
                         return -1 - cli_usage("there is no option %s", argv[optind - 1]);
                 }
@@ -132,9 +131,14 @@ int cmd_check(int argc, char **argv)
                         code = cli_fail_rc(rc, cli_directory());
         }
         for (int i = first; i < argc && !code; i++) {
-                int rc = check_arena(argv[i], &c);
+                char name[WEFT_ARENA_NAME_MAX + 1];
+                const char *object;
+                code = cli_split(argv[i], name, &object);
+                if (!code && object)
+                        code = cli_usage("'%s': check takes whole arenas", argv[i]);
+                int rc = code ? 0 : check_arena(name, &c);
                 if (rc)
-                        code = cli_fail_rc(rc, argv[i]);
+                        code = cli_fail_arena(rc, name);
         }
         if (code || !cli.json)
                 json_decref(c.rows);

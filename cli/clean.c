@@ -15,15 +15,16 @@ static void keep(struct cleaning *c, const char *name, const char *why)
 {
         if (cli.json)
                 json_array_append_new(c->kept,
-                                      json_pack("{s:s, s:s}", "name", name, "why", why));
+                                      json_pack("{s:o, s:s}", "name",
+                                                cli_json_text(name, strlen(name)), "why",
+                                                why));
         else
-                printf("kept     %s: %s\n", name, why);
+                printf("kept     %s: %s\n", cli_shown(name), why);
 }
 
 static int clean_each(const char *name, void *context)
 {
         struct cleaning *c = context;
-        char text[512];
         weft_arena_t *arena;
         int rc = weft_arena_open(name, WEFT_RDWR, &arena);
         if (!rc) {
@@ -39,14 +40,15 @@ static int clean_each(const char *name, void *context)
         if (rc == -ENOENT)
                 return 0; /* somebody else removed it */
         if (rc) {
-                weft_strerror_of(rc, NULL, text, sizeof text);
-                keep(c, name, text);
-                cli_warn("%s", weft_strerror_of(rc, name, text, sizeof text));
+                keep(c, name, cli_arena_error(rc));
+                if (rc == -EPERM || rc == -EACCES)
+                        return 0; /* another user's: for him to clean */
+                cli_warn("%s: %s", cli_shown(name), cli_arena_error(rc));
                 c->code = CLI_FAILED;
         } else if (cli.json) {
-                json_array_append_new(c->removed, json_string(name));
+                json_array_append_new(c->removed, cli_json_text(name, strlen(name)));
         } else {
-                printf("%s %s\n", c->dry ? "would remove" : "removed ", name);
+                printf("%s %s\n", c->dry ? "would remove" : "removed ", cli_shown(name));
         }
         return 0;
 }
@@ -66,8 +68,7 @@ int cmd_clean(int argc, char **argv)
                 } else if (o == 'n') {
                         c.dry = true;
                 } else if (o == 'h') {
-                        printf("usage: weft %s\n", cli_synopsis("clean"));
-                        return CLI_OK;
+                        return cli_help();
                 } else {
                         return cli_usage("there is no option %s", argv[optind - 1]);
                 }

@@ -39,8 +39,15 @@ int cli_fail(int code, const char *format, ...) CLI_PRINTF(2);
  * -ENOENT, else CLI_FAILED. */
 int cli_fail_rc(int rc, const char *what);
 
+/* The same of an arena that cannot be opened, or removed: what is no arena is called so. */
+int cli_fail_arena(int rc, const char *name);
+const char *cli_arena_error(int rc);
+
 /* Wrong usage: says so and where to look. Returns CLI_USAGE. */
 int cli_usage(const char *format, ...) CLI_PRINTF(1);
+
+/* Prints the usage of the command: what cli_flush() says. */
+int cli_help(void);
 
 /* Reads the options of a command that has none but --json (and --help). Returns the
  * index of the first operand, or -1 - exit code. */
@@ -52,6 +59,10 @@ int cli_json(json_t *value);
 
 /* A JSON string of any bytes: {"hex": "ff00"} for what is not UTF-8. */
 json_t *cli_json_text(const char *text, size_t bytes);
+
+/* A name as it can be shown on a line of its own: what is no character of UTF-8, and controls,
+ * are \xff. In one of a few rotating buffers; cut short if it is longer. */
+const char *cli_shown(const char *name);
 
 /* Flushes stdout: CLI_OK, or CLI_FAILED with a message. */
 int cli_flush(void);

@@ -4,16 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/value.h"
 
 struct cli cli = { .command = "" };
 
 /* ---- errors -------------------------------------------------------------- */
 
+/* Names that were given may hold anything, and a message is one line. */
 static void say(const char *text)
 {
+        char line[4 * 1024 + 1];
+        size_t at = 0;
+        for (; *text && at + 4 < sizeof line; text++)
+                if ((unsigned char)*text < 0x20 || *text == 0x7f)
+                        at += (size_t)snprintf(line + at, 5, "\\x%02x", *text);
+                else
+                        line[at++] = *text;
         fflush(stdout);
-        fprintf(stderr, "weft%s%s: %s\n", *cli.command ? " " : "", cli.command, text);
+        fprintf(stderr, "weft%s%s: %.*s\n", *cli.command ? " " : "", cli.command, (int)at,
+                line);
 }
 
 void cli_warn(const char *format, ...)
@@ -56,6 +65,18 @@ int cli_fail_rc(int rc, const char *what)
         return fail(rc == -ENOENT ? CLI_NOT_THERE : CLI_FAILED, text);
 }
 
+const char *cli_arena_error(int rc)
+{
+        return rc == -EPROTO ? "no arena, or one of another format" : weft_strerror(rc);
+}
+
+int cli_fail_arena(int rc, const char *name)
+{
+        if (rc != -EPROTO)
+                return cli_fail_rc(rc, name);
+        return cli_fail(CLI_FAILED, "%s: %s", name, cli_arena_error(rc));
+}
+
 int cli_usage(const char *format, ...)
 {
         char text[1024];
@@ -72,6 +93,12 @@ int cli_usage(const char *format, ...)
         return CLI_USAGE;
 }
 
+int cli_help(void)
+{
+        printf("usage: weft %s\n", cli_synopsis(cli.command));
+        return cli_flush();
+}
+
 int cli_options(int argc, char **argv)
 {
         static const struct option options[] = { { "json", no_argument, NULL, 'j' },
@@ -83,8 +110,7 @@ int cli_options(int argc, char **argv)
                 if (c == 'j') {
                         cli.json = true;
                 } else if (c == 'h') {
-                        printf("usage: weft %s\n", cli_synopsis(cli.command));
-                        return -1 - CLI_OK;
+                        return -1 - cli_help();
                 } else {
                         return -1 - cli_usage("there is no option %s", argv[optind - 1]);
                 }
@@ -129,6 +155,24 @@ json_t *cli_json_text(const char *text, size_t bytes)
         json_object_set_new(object, "hex", json_stringn(hex, 2 * bytes));
         free(hex);
         return object;
+}
+
+const char *cli_shown(const char *name)
+{
+        static char buffers[4][4 * WEFT_ARENA_NAME_MAX + 1];
+        static unsigned next;
+        char *text = buffers[next++ % 4];
+        size_t n = strlen(name), at = 0;
+        for (size_t i = 0, k; i < n && at + 4 < sizeof buffers[0]; i += k ? k : 1) {
+                k = value_character((const unsigned char *)name + i, n - i);
+                if (k)
+                        memcpy(text + at, name + i, k);
+                else
+                        snprintf(text + at, 5, "\\x%02x", (unsigned char)name[i]);
+                at += k ? k : 4;
+        }
+        text[at] = 0;
+        return text;
 }
 
 const char *cli_bytes(uint64_t bytes)
@@ -204,6 +248,8 @@ int cli_split(const char *operand, char arena[WEFT_ARENA_NAME_MAX + 1],
         if (bytes > WEFT_ARENA_NAME_MAX)
                 return cli_usage("the arena's name is longer than %d bytes",
                                  WEFT_ARENA_NAME_MAX);
+        if (*operand == '.')
+                return cli_usage("'%s': no arena's name begins with '.'", operand);
         memcpy(arena, operand, bytes);
         arena[bytes] = 0;
         *object = slash ? slash + 1 : NULL;

@@ -48,10 +48,11 @@ static void arena_row(const char *name, const struct weft_arena_info *info,
 {
         if (cli.json) {
                 json_t *row =
-                        json_pack("{s:s, s:I, s:I, s:I, s:i, s:i, s:b, s:I}", "name",
-                                  name, "used_bytes", (json_int_t)info->used_bytes,
-                                  "committed_bytes", (json_int_t)info->committed_bytes,
-                                  "max_bytes", (json_int_t)info->max_bytes, "agents",
+                        json_pack("{s:o, s:I, s:I, s:I, s:i, s:i, s:b, s:I}", "name",
+                                  cli_json_text(name, strlen(name)), "used_bytes",
+                                  (json_int_t)info->used_bytes, "committed_bytes",
+                                  (json_int_t)info->committed_bytes, "max_bytes",
+                                  (json_int_t)info->max_bytes, "agents",
                                   (int)info->agents, "objects", (int)info->objects,
                                   "ephemeral", (info->flags & WEFT_ARENA_EPHEMERAL) != 0,
                                   "created_ns", (json_int_t)info->created_ns);
@@ -61,9 +62,10 @@ static void arena_row(const char *name, const struct weft_arena_info *info,
         if (!list->n++)
                 printf("%-28s %10s %10s %10s %7s %8s %5s\n", "ARENA", "USED", "COMMITTED",
                        "MAX", "AGENTS", "OBJECTS", "AGE");
-        printf("%-28s %10s %10s %10s %7u %8u %5s\n", name, cli_bytes(info->used_bytes),
-               cli_bytes(info->committed_bytes), cli_bytes(info->max_bytes), info->agents,
-               info->objects, age(info->created_ns));
+        printf("%-28s %10s %10s %10s %7u %8u %5s\n", cli_shown(name),
+               cli_bytes(info->used_bytes), cli_bytes(info->committed_bytes),
+               cli_bytes(info->max_bytes), info->agents, info->objects,
+               age(info->created_ns));
 }
 
 static int arena_each(const char *name, void *context)
@@ -74,8 +76,7 @@ static int arena_each(const char *name, void *context)
         if (rc == -ENOENT)
                 return 0; /* gone since it was listed */
         if (rc) {
-                char text[512];
-                cli_warn("%s", weft_strerror_of(rc, name, text, sizeof text));
+                cli_warn("%s: %s", cli_shown(name), cli_arena_error(rc));
                 list->failed = CLI_FAILED;
         } else {
                 arena_row(name, &info, list);
@@ -104,8 +105,8 @@ static int object_row(const struct weft_object_info *object, void *context)
         if (!list->n++)
                 printf("%-28s %-10s %7s %10s  %s\n", "OBJECT", "KIND", "HOLDERS", "BYTES",
                        "DETAIL");
-        printf("%-28s %-10s %7u %10s  %s\n", object->name, object->kind, object->holders,
-               cli_bytes(object->bytes), object->detail);
+        printf("%-28s %-10s %7u %10s  %s\n", cli_shown(object->name), object->kind,
+               object->holders, cli_bytes(object->bytes), object->detail);
         return 0;
 }
 
@@ -119,7 +120,7 @@ static int list_operand(const char *operand, struct listing *list)
                 return rc;
         rc = weft_arena_open(name, WEFT_RDONLY, &arena);
         if (rc)
-                return cli_fail_rc(rc, name);
+                return cli_fail_arena(rc, name);
         if (object) {
                 struct weft_object_info info;
                 rc = weft_object_stat(arena, object, &info);

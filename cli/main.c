@@ -1,6 +1,9 @@
 /* weft -- the command. Dispatches to one file for each command. */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -121,8 +124,19 @@ int cmd_help(int argc, char **argv)
         return cli_flush();
 }
 
+/* Who starts us without one of the first three descriptors must not find what we open next
+ * in its place: the arena as the standard input or, worse, output. What is put there fails as
+ * a closed one does, and is closed again in what we run. */
+static void hold_places(void)
+{
+        for (int fd = 0; fd <= 2; fd++)
+                if (fcntl(fd, F_GETFD) < 0)
+                        (void)!open("/dev/null", (fd ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
+        hold_places();
         if (argc < 2)
                 return cli_usage("no command given");
         if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

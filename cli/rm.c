@@ -1,5 +1,7 @@
 /* weft rm -- takes a name away; the memory goes with the last who has it open. */
 #define _GNU_SOURCE
+#include <string.h>
+
 #include "cli/cli.h"
 
 /* Somebody alive holds it or waits: who, as far as it can be told. */
@@ -43,7 +45,9 @@ static int remove_operand(const char *operand)
         int rc = object ? remove_object(name, object) : weft_arena_remove(name);
         if (rc == -EBUSY)
                 return fail_busy(operand);
-        return rc ? cli_fail_rc(rc, operand) : CLI_OK;
+        return !rc      ? CLI_OK
+               : object ? cli_fail_rc(rc, operand)
+                        : cli_fail_arena(rc, operand);
 }
 
 int cmd_rm(int argc, char **argv)
@@ -58,7 +62,8 @@ int cmd_rm(int argc, char **argv)
         for (int i = first; i < argc && !code; i++) {
                 code = remove_operand(argv[i]);
                 if (!code)
-                        json_array_append_new(removed, json_string(argv[i]));
+                        json_array_append_new(removed,
+                                              cli_json_text(argv[i], strlen(argv[i])));
         }
         if (!code && cli.json)
                 return cli_json(json_pack("{s:o}", "removed", removed));

@@ -71,8 +71,8 @@ static int parse_options(int argc, char **argv, struct run_options *o)
         opterr = 0;
         while ((c = getopt_long(argc, argv, ":vjh", options, NULL)) != -1) {
                 if (c == 'h') {
-                        printf("usage: weft %s\n", cli_synopsis("run"));
-                        return -1;
+                        int code = cli_help();
+                        return code ? code : -1;
                 }
                 if (c == ':')
                         return cli_usage("%s needs a value", argv[optind - 1]);

@@ -90,7 +90,9 @@ int64_t run_function_call(struct run_function *f, const char *item, size_t bytes
         }
         if (rc)
                 return rc;
-        if (n < 0)
+        if (n == -EPROTO)
+                cli_warn("%s", weft_function_detail());
+        else if (n < 0)
                 cli_warn("function '%s': %s", f->function->name, weft_strerror((int)n));
         return n;
 }

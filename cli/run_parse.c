@@ -252,7 +252,7 @@ static int stage_argument(struct run_stage *stage, struct text *t)
 static int stage_read(struct run_pipeline *p, struct text *t, bool *ended)
 {
         if (!*t->name)
-                return cli_usage("nothing stands between two '|'");
+                return cli_usage("nothing stands between two '|', or after the last");
         if (*ended)
                 return cli_usage("%s ends a pipeline: '%s' cannot follow it",
                                  p->end == RUN_TOP ? "top" : "print", t->name);

@@ -49,7 +49,7 @@ static int stat_arena(weft_arena_t *arena, const char *name, json_t *into)
         if (rc)
                 return rc;
         if (!cli.json)
-                printf("arena %s\n", name);
+                printf("arena %s\n", cli_shown(name));
         else
                 stat_words(into, "name", name);
         stat_number(into, "used_bytes", info.used_bytes, true);
@@ -65,7 +65,13 @@ static int stat_arena(weft_arena_t *arena, const char *name, json_t *into)
         char text[64];
         snprintf(text, sizeof text, "%04o", info.mode & 07777);
         stat_words(into, "mode", text);
-        stat_words(into, "flags", info.flags & WEFT_ARENA_EPHEMERAL ? "ephemeral" : "");
+        bool ephemeral = info.flags & WEFT_ARENA_EPHEMERAL;
+        bool large = info.flags & WEFT_ARENA_LARGE_PAGES;
+        stat_words(into, "flags",
+                   ephemeral && large ? "ephemeral, large pages"
+                   : ephemeral        ? "ephemeral"
+                   : large            ? "large pages"
+                                      : "");
         time_t created = (time_t)(info.created_ns / WEFT_SEC);
         struct tm tm;
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created, &tm));
@@ -89,7 +95,7 @@ static int stat_object(weft_arena_t *arena, const char *operand, const char *nam
         if (rc)
                 return rc;
         if (!cli.json)
-                printf("%s %s\n", info.kind, operand);
+                printf("%s %s\n", info.kind, cli_shown(operand));
         else
                 stat_words(into, "name", info.name);
         stat_words(into, "kind", info.kind);
@@ -123,7 +129,7 @@ static int stat_operand(const char *operand, json_t *rows)
                 return code;
         int rc = weft_arena_open(name, WEFT_RDONLY, &arena);
         if (rc)
-                return cli_fail_rc(rc, name);
+                return cli_fail_arena(rc, name);
         json_t *into = json_object();
         rc = object ? stat_object(arena, operand, object, into)
                     : stat_arena(arena, name, into);

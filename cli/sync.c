@@ -126,8 +126,8 @@ static int read_line(struct sync_call *c, int argc, char **argv, char **operands
         for (;;) {
                 int letter = getopt_long(argc, argv, "+:jhn:", options, NULL);
                 if (letter == 'h') {
-                        printf("usage: weft %s\n", cli_synopsis(cli.command));
-                        return -1;
+                        int code = cli_help();
+                        return code ? code : -1;
                 }
                 if (letter != -1) {
                         int code = take_option(c, letter);
@@ -217,6 +217,8 @@ static int open_arena_to_make(struct sync_call *c)
                 rc = weft_arena_open(c->arena_name, WEFT_RDWR, &c->arena);
                 if (rc == -ENOENT)
                         rc = weft_arena_create(c->arena_name, &small, &c->arena);
+                if (rc == -ENOENT || rc == -ENOTSUP)
+                        cli_warn("%s: no arena can be made there", cli_directory());
         } while (rc == -EEXIST);
         return rc;
 }
@@ -319,7 +321,9 @@ int sync_number(struct sync_call *c, const char *key, uint64_t value)
 static int fail_other(struct sync_call *c)
 {
         struct weft_object_info info;
-        if (!c->arena || weft_object_stat(c->arena, c->name, &info))
+        if (!c->arena)
+                return cli_fail_arena(-EPROTO, c->arena_name);
+        if (weft_object_stat(c->arena, c->name, &info))
                 return cli_fail_rc(-EPROTO, c->operand);
         if (!strcmp(info.kind, c->kind->name))
                 return cli_fail(CLI_FAILED, "%s: already there, made with other options",

@@ -155,6 +155,14 @@ static const struct {
         { THING_CREATE, "--create" },
         { THING_RATE, "--rate" },
         { THING_CLOSE, "--close" },
+}, made[] = {
+        { MAKE_CAPACITY, "--capacity" },
+        { MAKE_LENGTH, "--length" },
+        { MAKE_ELEMENT_BYTES, "--element-bytes" },
+        { MAKE_KEY_BYTES, "--key-bytes" },
+        { MAKE_LEASE, "--lease" },
+        { MAKE_RENDEZVOUS, "--rendezvous" },
+        { MAKE_POLICY, "--policy" },
 };
 
 static int take_number(const char *option, uint64_t least, uint64_t *value)
@@ -202,19 +210,26 @@ static int take_make(struct thing_call *c, int letter)
                 c->make.kind = optarg;
                 return CLI_OK;
         case CAPACITY:
+                c->make.said |= MAKE_CAPACITY;
                 return take_number("--capacity", 1, &c->make.capacity);
         case LENGTH:
+                c->make.said |= MAKE_LENGTH;
                 return take_number("--length", 1, &c->make.length);
         case ELEMENT_BYTES:
+                c->make.said |= MAKE_ELEMENT_BYTES;
                 return take_number("--element-bytes", 1, &c->make.element_bytes);
         case KEY_BYTES:
+                c->make.said |= MAKE_KEY_BYTES;
                 return take_number("--key-bytes", 1, &c->make.key_bytes);
         case POLICY:
+                c->make.said |= MAKE_POLICY;
                 return take_policy(c);
         case RENDEZVOUS:
+                c->make.said |= MAKE_RENDEZVOUS;
                 c->make.meets = true;
                 return CLI_OK;
         default:
+                c->make.said |= MAKE_LEASE;
                 c->make.lease = true;
                 return CLI_OK;
         }
@@ -294,8 +309,8 @@ static int read_options(struct thing_call *c, int argc, char **argv, char **oper
                 if (!rest && !is_number(argv[optind]))
                         letter = getopt_long(argc, argv, "+:jhf:k:n:t:c:", options, NULL);
                 if (letter == 'h') {
-                        printf("usage: weft %s\n", cli_synopsis(cli.command));
-                        return -1;
+                        int code = cli_help();
+                        return code ? code : -1;
                 }
                 if (letter != -1) {
                         int code = take_option(c, letter, argv);
@@ -310,7 +325,24 @@ static int read_options(struct thing_call *c, int argc, char **argv, char **oper
         return CLI_OK;
 }
 
-static int check_options(const struct thing_call *c)
+static int check_make(struct thing_call *c)
+{
+        c->kind = thing_find(c->make.kind);
+        if (!c->kind || !c->kind->create)
+                return cli_usage("--create '%s': it cannot make one", c->make.kind);
+        if (!can(c->kind, c->verb->run))
+                return cli_usage("--create '%s': %s does nothing with one", c->make.kind,
+                                 c->verb->name);
+        for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+                if (c->make.said & made[i].bit & ~c->kind->makes)
+                        return cli_usage("--create '%s' does not take %s", c->make.kind,
+                                         made[i].name);
+        if (c->make.meets && c->make.said & MAKE_CAPACITY)
+                return cli_usage("--rendezvous is without --capacity");
+        return CLI_OK;
+}
+
+static int check_options(struct thing_call *c)
 {
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
                 if (c->options & bits[i].bit & ~c->verb->options)
@@ -318,7 +350,7 @@ static int check_options(const struct thing_call *c)
                                          bits[i].name);
         if (c->options & THING_CREATE && !c->make.kind)
                 return cli_usage("this goes with --create KIND alone");
-        return CLI_OK;
+        return c->options & THING_CREATE ? check_make(c) : CLI_OK;
 }
 
 static int check_operands(struct thing_call *c, int argc, char **argv)
@@ -353,28 +385,54 @@ static int cannot(const struct thing_call *c, const char *kind)
                         c->operand, c->verb->name, kind);
 }
 
+static const struct weft_arena_options arena_options = { .max_bytes = ARENA_BYTES };
+
+/* An arena is not made for the sake of something that cannot be made in it: that is tried
+ * in one without a name before. */
+static int try_create(struct thing_call *c)
+{
+        int rc = weft_arena_create(NULL, &arena_options, &c->arena);
+        if (rc)
+                return rc;
+        rc = c->kind->create(c, &c->handle);
+        if (!rc)
+                c->kind->close(c->handle);
+        c->handle = NULL;
+        weft_arena_close(c->arena);
+        c->arena = NULL;
+        return rc;
+}
+
+static int cannot_make(struct thing_call *c, int rc)
+{
+        if (rc == -EINVAL && c->make.said)
+                return cli_fail(CLI_USAGE, "%s: no %s can be made with these options",
+                                c->operand, c->make.kind);
+        return thing_result(c, rc, NULL);
+}
+
 static int open_arena(struct thing_call *c)
 {
-        const struct weft_arena_options options_of = { .max_bytes = ARENA_BYTES };
         int rc;
         do { /* somebody else may make it, or remove it, meanwhile */
                 rc = weft_arena_open(c->arena_name,
                                      c->verb->looks ? WEFT_RDONLY : WEFT_RDWR, &c->arena);
-                if (rc == -ENOENT && c->options & THING_CREATE)
-                        rc = weft_arena_create(c->arena_name, &options_of, &c->arena);
+                if (rc == -ENOENT && c->options & THING_CREATE) {
+                        int tried = try_create(c);
+                        if (tried)
+                                return cannot_make(c, tried);
+                        rc = weft_arena_create(c->arena_name, &arena_options, &c->arena);
+                        if (rc == -ENOENT || rc == -ENOTSUP)
+                                return cli_fail_rc(rc, cli_directory());
+                }
         } while (rc == -EEXIST);
-        return rc ? cli_fail_rc(rc, c->arena_name) : CLI_OK;
+        return rc ? cli_fail_arena(rc, c->arena_name) : CLI_OK;
 }
 
 static int create(struct thing_call *c)
 {
-        c->kind = thing_find(c->make.kind);
-        if (!c->kind || !c->kind->create)
-                return cli_usage("--create '%s': it cannot make one", c->make.kind);
-        if (!can(c->kind, c->verb->run))
-                return cannot(c, c->make.kind);
         int rc = c->kind->create(c, &c->handle);
-        return rc ? thing_result(c, rc, NULL) : CLI_OK;
+        return rc ? cannot_make(c, rc) : CLI_OK;
 }
 
 static int open_thing(struct thing_call *c)

@@ -20,8 +20,20 @@ enum {
 /* Where a tap begins. */
 enum thing_place { THING_NEW, THING_OLDEST, THING_NUMBER };
 
+/* What --create may be told of what is made: a kind says which it takes. */
+enum {
+        MAKE_CAPACITY = 1 << 0,
+        MAKE_LENGTH = 1 << 1,
+        MAKE_ELEMENT_BYTES = 1 << 2,
+        MAKE_KEY_BYTES = 1 << 3,
+        MAKE_LEASE = 1 << 4,
+        MAKE_RENDEZVOUS = 1 << 5,
+        MAKE_POLICY = 1 << 6,
+};
+
 struct thing_make { /* --create */
         const char *kind;
+        unsigned said;
         uint64_t capacity, length, element_bytes, key_bytes; /* 0: not said */
         bool lease, meets;
         uint32_t policy;
@@ -57,6 +69,7 @@ struct thing_kind {
         int (*open)(weft_arena_t *arena, const char *name, void **handle); /* or -errno */
         void (*close)(void *handle);
         int (*create)(struct thing_call *c, void **handle); /* or opens; -errno */
+        unsigned makes;                                     /* MAKE_... */
         int (*stat)(weft_arena_t *arena, const char *name, json_t *into); /* or -errno */
         int (*cat)(struct thing_call *c);
         int (*get)(struct thing_call *c);
@@ -106,6 +119,10 @@ int thing_done(struct thing_call *c);
 
 /* What an error code of weft means: an exit code, said. `which` is the key, or NULL. */
 int thing_result(struct thing_call *c, int rc, const char *which);
+
+/* The first argument as a key: as value_parse(), and of a length that keys may have. */
+int thing_key(struct thing_call *c, struct value_format format, size_t fixed,
+              struct value *key);
 
 /* Elements that are pushed and popped: alike for all that can; of `fixed` bytes, or (0)
  * each of its own length, up to `room`. `push` is 0 or an error code; `pop` the length or an

@@ -132,6 +132,7 @@ const struct thing_kind thing_array = {
         .open = open_array,
         .close = close_array,
         .create = create,
+        .makes = MAKE_LENGTH | MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .get = get,

@@ -153,6 +153,7 @@ const struct thing_kind thing_broadcast = {
         .open = open_broadcast,
         .close = close_broadcast,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .push = push,

@@ -48,7 +48,7 @@ static int create(struct thing_call *c, void **handle)
                 .flags = c->make.lease ? WEFT_CHANNEL_LEASE : 0,
         };
         weft_channel_t *channel = NULL;
-        if (c->make.element_bytes > UINT32_MAX || (c->make.meets && c->make.capacity))
+        if (c->make.element_bytes > UINT32_MAX)
                 return -EINVAL;
         int rc = weft_channel_create_or_open(c->arena, c->name, &options, &channel);
         *handle = channel;
@@ -200,6 +200,8 @@ const struct thing_kind thing_channel = {
         .open = open_channel,
         .close = close_channel,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES | MAKE_LEASE | MAKE_RENDEZVOUS |
+                 MAKE_POLICY,
         .stat = stat,
         .cat = cat,
         .send = send,

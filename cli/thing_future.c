@@ -125,6 +125,7 @@ const struct thing_kind thing_future = {
         .open = open_future,
         .close = close_future,
         .create = create,
+        .makes = MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .push = push,

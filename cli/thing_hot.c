@@ -157,6 +157,7 @@ const struct thing_kind thing_hot = {
         .open = open_hot,
         .close = close_hot,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .push = push,

@@ -92,8 +92,7 @@ static int read_key(struct thing_call *c, struct weft_map_info *info, struct val
                 return thing_result(c, rc, NULL);
         if (!c->argc)
                 return cli_usage("which key?");
-        return value_parse(c->key_format, info->key_bytes, c->argv[0], strlen(c->argv[0]),
-                           key);
+        return thing_key(c, c->key_format, info->key_bytes, key);
 }
 
 /* It may become longer while it is read. */
@@ -167,6 +166,7 @@ const struct thing_kind thing_map = {
         .open = open_map,
         .close = close_map,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_KEY_BYTES | MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .get = get,

@@ -132,6 +132,7 @@ const struct thing_kind thing_queue = {
         .open = open_queue,
         .close = close_queue,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES | MAKE_LEASE,
         .stat = stat,
         .cat = cat,
         .push = push,

@@ -129,6 +129,7 @@ const struct thing_kind thing_ring = {
         .open = open_ring,
         .close = close_ring,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .push = push,

@@ -98,8 +98,7 @@ static int with_member(struct thing_call *c,
                 return cli_usage("which member?");
         struct value_format format =
                 c->options & THING_KEY_FORMAT ? c->key_format : c->format;
-        int code = value_parse(format, info.key_bytes, c->argv[0], strlen(c->argv[0]),
-                               &member);
+        int code = thing_key(c, format, info.key_bytes, &member);
         if (code)
                 return code;
         rc = todo(c->handle, member.bytes, (uint32_t)member.n);
@@ -139,6 +138,7 @@ const struct thing_kind thing_set = {
         .open = open_set,
         .close = close_set,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_KEY_BYTES,
         .stat = stat,
         .cat = cat,
         .get = get,

@@ -114,6 +114,7 @@ const struct thing_kind thing_stack = {
         .open = open_stack,
         .close = close_stack,
         .create = create,
+        .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES,
         .stat = stat,
         .cat = cat,
         .push = push,

@@ -34,6 +34,18 @@ int thing_result(struct thing_call *c, int rc, const char *which)
         }
 }
 
+int thing_key(struct thing_call *c, struct value_format format, size_t fixed,
+              struct value *key)
+{
+        int code = value_parse(format, fixed, c->argv[0], strlen(c->argv[0]), key);
+        if (code || (key->n && key->n <= WEFT_MAP_KEY_MAX))
+                return code;
+        code = cli_usage("%s: a key has 1 to %u bytes, not %zu", c->operand,
+                         WEFT_MAP_KEY_MAX, key->n);
+        free(key->bytes);
+        return code;
+}
+
 int thing_done(struct thing_call *c)
 {
         if (!cli.json)

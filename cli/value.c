@@ -40,8 +40,7 @@ struct value_format value_format_for(struct value_format format, size_t fixed)
 
 /* ---- to people -------------------------------------------------------------------- */
 
-/* The bytes of a character of UTF-8 that can be shown, at `s`; 0 if there is none. */
-static size_t character(const unsigned char *s, size_t n)
+size_t value_character(const unsigned char *s, size_t n)
 {
         size_t more = *s < 0x80   ? 0
                       : *s < 0xc2 ? n
@@ -74,7 +73,7 @@ static bool is_text(const void *bytes, size_t n)
 {
         const unsigned char *s = bytes;
         for (size_t i = 0, k; i < n; i += k) {
-                k = character(s + i, n - i);
+                k = value_character(s + i, n - i);
                 if (!k && s[i] != '\n' && s[i] != '\t')
                         return false;
                 k = k ? k : 1;
@@ -98,7 +97,7 @@ static struct value_format settle(struct value_format format, size_t fixed,
 static void print_text(const unsigned char *s, size_t n)
 {
         for (size_t i = 0, k; i < n; i += k) {
-                k = character(s + i, n - i);
+                k = value_character(s + i, n - i);
                 if (k && s[i] != '\\') {
                         fwrite(s + i, 1, k, stdout);
                         continue;
@@ -338,6 +337,9 @@ int value_parse(struct value_format format, size_t fixed, const char *text, size
         char *copy = NULL;
         int code;
 
+        if (format.unit && memchr(text, 0, n))
+                return cli_usage("a zero byte is in '%s': no %s%zu", text,
+                                 forms[format.form], 8 * format.unit);
         *value = (struct value){ .bytes = calloc(1, room) };
         if (format.unit)
                 copy = strndup(text, n); /* what does not end with 0 is a line of input */

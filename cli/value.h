@@ -41,6 +41,9 @@ struct value {
         size_t n;
 };
 
+/* The bytes of a character of UTF-8 that can be shown, at `s`; 0 if there is none. */
+size_t value_character(const unsigned char *s, size_t n);
+
 /* From an argument, or from what was read, `n` bytes; as long as `fixed`, if that is not
  * 0: text may be shorter. 0, or CLI_USAGE after saying what is wrong with it. */
 int value_parse(struct value_format format, size_t fixed, const char *text, size_t n,

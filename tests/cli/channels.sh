@@ -25,8 +25,8 @@ expect 2 'no number' -- send --close=soon x/y
 expect 2 'none of block' -- send --create channel --policy sometimes x/y z
 expect 2 'goes with --create' -- send --policy fail x/y z
 expect 3 'nosuch' -- recv nosuch/x
-expect 1 'out of its .*range|argument' -- send --create channel --rendezvous --capacity 3 c/x y
-expect 1 'argument' -- send --create channel --policy latest --lease c/x y
+expect 2 'without --capacity' -- send --create channel --rendezvous --capacity 3 c/x y
+expect 2 'no channel can be made' -- send --create channel --policy latest --lease c/x y
 expect 0 -- push --create queue c/queue x
 expect 1 'of kind queue' -- recv c/queue
 expect 1 'of kind queue' -- send c/queue x

@@ -87,7 +87,11 @@ expect 0 -- stat --json one/jobs
 json 'the lease of the dead came back' 'j["length"] == 3 and j["leased"] == 0'
 
 head -c 8192 /dev/zero >"$WEFT_DIR/weft.broken"
-expect 1 'broken' -- check broken
+for command in ls stat check rm; do
+        expect 1 'broken: no arena, or one of another format' -- $command broken
+done
+expect 1 'broken: no arena' -- pop broken/x
+expect 1 'broken: no arena' -- sem broken/x wait
 expect 0 -- check --all
 expect 0 -- ls
 check 'ls lists the others' grep -qE '^one ' "$out"
@@ -126,6 +130,73 @@ kill -KILL $holder
 check 'it is gone' wait_for 5 test ! -d /proc/$holder
 expect 0 -- clean
 check 'clean removes what the dead left' grep -q 'removed  held' "$out"
+
+# Another user's arena is for him to clean.
+others=$(mktemp -d "$shm/${WEFT_TEST_PREFIX:-weft-test}.XXXXXX")
+chmod 1777 "$others"
+as_other() {
+        setpriv --reuid=65534 --regid=65534 --clear-groups env WEFT_DIR="$others" "$@"
+}
+if [ "$(id -u)" = 0 ] && as_other "$WEFT" --version >/dev/null 2>&1; then
+        WEFT_DIR=$others helper make ours
+        chmod 644 "$others/weft.ours"
+        as_other "$WEFT" push --create queue his/jobs 1
+        code=0
+        as_other "$WEFT" clean >"$out" 2>"$err" || code=$?
+        check 'clean of a directory that is shared' test "$code" = 0
+        check 'his is removed' grep -q 'removed  his' "$out"
+        check 'ours is kept' grep -q 'kept     ours: permission denied' "$out"
+fi
+rm -rf "$others"
+
+# ---- names ------------------------------------------------------------------------------
+
+# What is no text, and what would move the cursor, is shown as what it is.
+expect 0 -- push --create queue $'n\xff\e[2J\n/q' 1
+expect 1 'not printable UTF-8' -- push $'n\xff\e[2J\n/q\n' 1
+expect 0 -- ls
+check 'ls of odd bytes' grep -qF 'n\xff\x1b[2J\x0a ' "$out"
+expect 0 -- ls --json
+json 'a name that is not UTF-8' 'j[0]["name"] == {"hex": "6eff1b5b324a0a"}'
+expect 0 -- check --all
+check 'check of odd bytes' grep -qF 'n\xff\x1b[2J\x0a: whole' "$out"
+expect 0 -- check --json --all
+json 'check' 'j[0]["name"] == {"hex": "6eff1b5b324a0a"} and j[0]["whole"]'
+expect 3 'nosuch.x0aname' -- ls $'nosuch\nname'
+expect 0 -- clean --json
+json 'clean of odd bytes' 'j["removed"] == [{"hex": "6eff1b5b324a0a"}]'
+for command in ls stat check rm; do
+        expect 2 "begins with '.'" -- $command ..
+        expect 2 'names no arena' -- $command ''
+done
+expect 2 'check takes whole arenas' -- check one/jobs
+
+# ---- descriptors that are closed ---------------------------------------------------------
+
+# What is opened must not stand in their place: the arena as the standard input or output.
+expect 0 -- push --create queue --lease fds/q a b
+check 'push of no input' bash -c '! "$1" push fds/q - <&-' - "$WEFT" 2>/dev/null
+check 'put of no input' bash -c '! "$1" put --create map fds/m k - <&-' - "$WEFT" 2>/dev/null
+check 'run of no input' bash -c '! "$1" run "stdin | print" <&-' - "$WEFT" 2>/dev/null
+check 'pop to no output' bash -c '! "$1" pop fds/q >&-' - "$WEFT" 2>/dev/null
+check 'ls to no output' bash -c '! "$1" ls >&-' - "$WEFT" 2>/dev/null
+check 'help to no output' bash -c '! "$1" ls --help >&-' - "$WEFT" 2>/dev/null
+check 'run to no output' bash -c 'echo x | { ! "$1" run "stdin | print" >&-; }' - "$WEFT" 2>/dev/null
+check 'push without the others' bash -c '"$1" push fds/q c >&- 2>&-' - "$WEFT"
+expect 0 -- check fds
+expect 0 -- pop -n 5 fds/q
+check 'all is there' cmp -s "$out" <(printf 'a\nb\nc\n')
+expect 0 -- rm fds
+
+# The directory is named, not what is to be in it.
+code=0
+WEFT_DIR=$work/nosuch "$WEFT" push --create queue x/q 1 2>"$err" || code=$?
+check 'no directory' test "$code" = 3
+check 'it is named' grep -q "directory of arenas $work/nosuch: not there" "$err"
+code=0
+WEFT_DIR=$work/nosuch "$WEFT" sem x/s create 1 2>"$err" || code=$?
+check 'no directory for a semaphore' test "$code" = 3
+check 'it is named, too' grep -q "directory of arenas $work/nosuch: no arena" "$err"
 
 # ---- doctor ------------------------------------------------------------------------------
 

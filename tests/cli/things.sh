@@ -29,7 +29,16 @@ expect 2 'no number' -- cat -n 0 x/y
 expect 2 'wants an argument' -- cat x/y --format
 expect 2 'goes with --create' -- put --length 3 x/y 1 2
 expect 2 'cannot make' -- put --create nosuch x/y 1 2
-expect 0 -- rm x
+expect 2 'push does nothing with one' -- push --create array x/y 1
+expect 2 "'stack' does not take --lease" -- push --create stack --lease x/y 1
+expect 2 "'queue' does not take --length" -- push --create queue --length 3 x/y 1
+expect 2 'without --capacity' -- send --create channel --rendezvous --capacity 3 x/y 1
+for kind in queue stack broadcast hot; do
+        expect 2 "no $kind can be made with these options" -- push --create $kind --element-bytes 1T x/y 1
+done
+expect 2 'no map can be made with these options' -- put --create map --key-bytes 4G x/y 1 2
+expect 1 'full' -- put --create array --length 1T x/y 1 2
+expect 3 '^weft rm: x: not there' -- rm x # nothing was made for what cannot be
 
 # ---- arrays -------------------------------------------------------------------------
 
@@ -67,6 +76,7 @@ expect 2 'numbers of 2' -- put t/a 1 --format u16 '1 2 3'
 expect 2 'is no u64' -- put t/a 1 abc
 expect 2 'is no u64' -- put t/a 1 -- -1
 expect 2 'number is missing' -- put t/a 1 ''
+expect 2 "zero byte is in '5': no u64" -- put t/a 1 - < <(printf '5\0006\n')
 expect 2 'no hex' -- put t/a 1 --format hex 0g
 expect 2 'bytes are wanted' -- put t/a 1 --format hex 00
 expect 2 'are more than' -- put t/a 1 --format text 123456789
@@ -200,6 +210,8 @@ json 'del' 'j["done"]'
 expect 3 'm/map: key' -- get m/map key
 expect 3 'm/map: key' -- del m/map key
 expect 2 'which key' -- get m/map
+expect 2 'a key has 1 to 65536 bytes, not 0' -- put m/map '' value
+expect 2 'a key has 1 to 65536 bytes, not 65537' -- get m/map "$(printf '%065537d' 0)"
 head -c 100000 /dev/urandom >"$work/bytes"
 expect 0 -- put --format raw m/map bytes - < <(cat "$work/bytes")
 expect 0 -- get --format raw m/map bytes
