@@ -246,10 +246,12 @@ static void verify_gone(struct crash *c)
         weft_kit_nothing_left(c, 0);
 }
 
-#define CASE(name_, setup_, n_, key_, op_, survive_, verify_) \
+#define CASE(...) PREPARED(weft_kit_join, __VA_ARGS__)
+#define SHORT(name_, ...) PREPARED(warm, "short/" name_, __VA_ARGS__)
+#define PREPARED(prepare_, name_, setup_, n_, key_, op_, survive_, verify_) \
         { \
                 .name = "map/" name_, .kit = &weft_kit, .setup = (setup_), \
-                .open = open_map, .prepare = weft_kit_join, .victim = (op_), \
+                .open = open_map, .prepare = (prepare_), .victim = (op_), \
                 .survive = (survive_), .verify = (verify_), \
                 .arg = {(key_), \
                         0, \
@@ -302,6 +304,19 @@ static const struct crash_case cases[] = {
         CASE("remove/moving", moving, 8, 3, op_remove, survive_same, verify_out),
         CASE("insert/half moved", half_moved, 12, FRESH, op_insert, survive, verify_in),
         CASE("put/half moved", half_moved, 12, 3, op_put, survive_same, verify_in),
+        SHORT("get/there", some, 8, 3, op_get, survive, verify_others_only),
+        SHORT("put/there", some, 8, 3, op_put, survive, verify_in),
+        SHORT("put/absent", some, 8, FRESH, op_put, survive_same, verify_in),
+        SHORT("put/its home is full", fill_home, FULL_HOME, FRESH, op_put, survive_same,
+              verify_in),
+        SHORT("insert/empty", empty, 0, FRESH, op_insert, survive_same, verify_in),
+        SHORT("insert/its home is full", fill_home, FULL_HOME, FRESH, op_insert, survive,
+              verify_in),
+        SHORT("insert/the table grows", full, 35, FRESH, op_insert, survive, verify_in),
+        SHORT("add/absent", some, 8, FRESH, op_add, survive, verify_in),
+        SHORT("cas/absent", some, 8, FRESH, op_cas, survive_same, verify_in),
+        SHORT("remove/there", some, 8, 3, op_remove, survive, verify_out),
+        SHORT("remove/there, put back", some, 8, 3, op_remove, survive_same, verify_out),
 };
 
 int main(int argc, char **argv)

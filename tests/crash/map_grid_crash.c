@@ -132,6 +132,25 @@ static void verify_any(struct crash *c)
         verify_rest(c, 3);
 }
 
+/* A inserts what is there, B takes that out and inserts it: who was the one that did, has his
+ * value there; and if neither has, it is as it was. */
+static void verify_replaced(struct crash *c)
+{
+        uint64_t value = 0, k = c->self->arg[0];
+        bool a = c->note->done && c->note->rc == 0;
+        bool b = c->other->done && c->other->rc == 0;
+        verify_others(c);
+        int rc = weft_map_get64(map_of(c), k, &value);
+        CRASH_MUST(c, CRASH_DUPLICATED, a + b <= 1);
+        if (a)
+                CRASH_MUST(c, CRASH_LOST, rc == 0 && value == mine(c, 1));
+        if (b)
+                CRASH_MUST(c, CRASH_LOST, rc == 0 && value == mine(c, 2));
+        if (c->other->done)
+                CRASH_MUST(c, CRASH_DUPLICATED, rc == 0 && value != k * 100);
+        verify_rest(c, 3);
+}
+
 /* Two removals of what was there once. */
 static void verify_removed(struct crash *c)
 {
@@ -161,18 +180,20 @@ static void verify_both(struct crash *c)
         verify_rest(c, 2);
 }
 
-#define GRID(name_, setup_, n_, key_, a_, b_, survive_, verify_, removes_) \
+#define GRID(...) PREPARED(weft_kit_join, __VA_ARGS__)
+#define SHORT(name_, ...) PREPARED(warm, "short/" name_, __VA_ARGS__)
+#define PREPARED(prepare_, name_, setup_, n_, key_, a_, b_, survive_, verify_, removes_) \
         { \
                 .a = { .name = "map/grid/" name_, \
                        .kit = &weft_kit, \
                        .setup = (setup_), \
                        .open = open_map, \
-                       .prepare = weft_kit_join, \
+                       .prepare = (prepare_), \
                        .victim = (a_), \
                        .survive = (survive_), \
                        .verify = (verify_), \
                        .arg = { (key_), (removes_), (n_) } }, \
-                .prepare_b = weft_kit_join, .b = (b_) \
+                .prepare_b = (prepare_), .b = (b_) \
         }
 
 static const struct grid_case cases[] = {
@@ -198,6 +219,18 @@ static const struct grid_case cases[] = {
              verify_inserted, 0),
         GRID("insert, insert, insert/from behind", some, 4, BEHIND, insert_a, insert_b,
              survive_same, verify_inserted, 0),
+        GRID("remove, remove/moving", moving, 3, 2, remove_key, remove_key, survive,
+             verify_removed, 1),
+        GRID("insert what is there, remove and insert/moving", moving, 3, 2, insert_a,
+             remove_and_insert_b, survive, verify_replaced, 1),
+        SHORT("insert, insert, insert", some, 4, FRESH, insert_a, insert_b, survive_same,
+              verify_inserted, 0),
+        SHORT("insert, insert/its home is full", fill_home, FULL_HOME, FRESH, insert_a,
+              insert_b, survive_same, verify_inserted, 0),
+        SHORT("insert, insert/from behind", some, 4, BEHIND, insert_a, insert_b, survive,
+              verify_inserted, 0),
+        SHORT("insert what is there, remove and insert", some, 4, 2, insert_a,
+              remove_and_insert_b, survive, verify_replaced, 1),
 };
 
 int main(int argc, char **argv)
