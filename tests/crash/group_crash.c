@@ -118,6 +118,19 @@ static void setup_ready(struct crash *c)
         WEFT_MUST(c, weft_future_set(self.other, &one, sizeof one));
 }
 
+/* A future that is set, or not, of which the victim has the group make another. The host
+ * keeps it. */
+static void setup_given(struct crash *c)
+{
+        struct weft_future_options o = { .type = TASK };
+        uint32_t i = VICTIM;
+        setup(c);
+        WEFT_MUST(c, weft_future_create(arena_of(c), NULL, &o, &self.other));
+        if (!may(c, WAITS))
+                WEFT_MUST(c, weft_future_set(self.other, &i, sizeof i));
+        c->note->value[OTHER] = weft_future_token(self.other);
+}
+
 static void setup_nothing(struct crash *c)
 {
         weft_kit_create(c);
@@ -139,6 +152,13 @@ static void open_wanted(struct crash *c)
         if (may(c, WAITS))
                 WEFT_MUST(c, weft_future_open_token(arena_of(c), c->note->value[OTHER],
                                                     &self.other));
+}
+
+static void open_given(struct crash *c)
+{
+        open_group(c);
+        WEFT_MUST(c, weft_future_open_token(arena_of(c), c->note->value[OTHER],
+                                            &self.other));
 }
 
 /* The victim: it has its seat, and has submitted and run before. */
@@ -195,6 +215,12 @@ static void op_submit_wanted(struct crash *c)
         uint32_t i = VICTIM;
         c->note->rc =
                 weft_submit(group_of(c), "run", &i, sizeof i, &self.wanted, WEFT_NOW);
+}
+
+static void op_then(struct crash *c)
+{
+        weft_future_t *next;
+        c->note->rc = weft_future_then(self.other, "run", NULL, 0, group_of(c), &next);
 }
 
 static void op_info(struct crash *c)
@@ -340,7 +366,7 @@ static void verify(struct crash *c)
         if (c->word[TOLD])
                 check_result(c);
         if (self.other && weft_future_try(self.other, NULL, 0) == -EAGAIN) {
-                uint32_t one = 1;
+                uint32_t one = may(c, SUBMITS) ? VICTIM : 1;
                 WEFT_MUST(c, weft_future_set(self.other, &one, sizeof one));
         }
         rc = weft_group_work(group_of(c), WEFT_NOW);
@@ -407,6 +433,10 @@ static void verify_sleeper(struct crash *c)
         CASE(name_, setup_, open_wanted, prepare, op_work, survive_wanted, \
              CRASH_KEEP_HOST | CRASH_NO_RECOVER, __VA_ARGS__)
 
+#define GIVEN(name_, ...) \
+        CASE(name_, setup_given, open_given, prepare, op_then, survive, \
+             CRASH_KEEP_HOST | CRASH_NO_RECOVER, __VA_ARGS__)
+
 static const struct crash_case cases[] = {
         OP("submit/empty", setup, prepare, op_submit, 0, SUBMITS),
         OP_ONCE("submit/empty, joining", setup, prepare_to_join, op_submit, 0, SUBMITS),
@@ -422,6 +452,9 @@ static const struct crash_case cases[] = {
         KEPT("work/after", setup_ready, 0, TAKES | WANTED | WAITS),
         KEPT("work/after, not there", setup_wanted, 0, TAKES | WANTED | WAITS),
         OP_ONCE("submit/wanted", setup, prepare, op_submit_wanted, 1, SUBMITS),
+        GIVEN("then/set", 1, SUBMITS),
+        GIVEN("then/full", CAPACITY, SUBMITS),
+        GIVEN("then/not set", 1, SUBMITS | WAITS),
         OP_ONCE("work/stopped", setup_stopped, prepare, op_work, 1, STOPS),
         OP("work/drained", setup_drained, prepare, op_work, 1, TAKES | DRAINS),
         OP_ONCE("drain/empty", setup, prepare, op_drain, 0, DRAINS),

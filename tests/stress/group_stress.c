@@ -1,7 +1,8 @@
 /* tests/stress/group_stress.c -- tasks by the thousand, while workers and submitters die.
  *
  * Each task has a number and notes that it was run. A worker is ended by a timer, at any
- * instruction, and replaced. Steady submitters get every result; others are killed, and what
+ * instruction, and replaced; now and then one is stopped for a while, and the others go on.
+ * Steady submitters get every result; others are killed, and what
  * they had submitted is run all the same. In the end the counts are exact. */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -21,6 +22,7 @@ enum {
         STEADY = 2,
         CREW = 2,
         WINDOW = 16,
+        SEEN = 4,
         RETRIES = 1000000
 };
 enum { THREADS = 3, ROUNDS = 3000 };
@@ -28,6 +30,7 @@ enum { THREADS = 3, ROUNDS = 3000 };
 static struct common { /* by __atomic alone */
         uint8_t sent[TASKS], ran[TASKS];
         uint32_t next, over, results, deaths;
+        pid_t worker[SEEN]; /* the last ones that began */
 } * common;
 static weft_arena_t *arena;
 
@@ -50,7 +53,8 @@ static void arm(void)
         random = (uint64_t)getpid() * 2654435761u | 1;
         in.it_value.tv_usec = 200 + (suseconds_t)(soak_random(&random) % 6000);
         CHECK(setitimer(ITIMER_REAL, &in, NULL) == 0);
-        __atomic_add_fetch(&common->deaths, 1, __ATOMIC_SEQ_CST);
+        uint32_t n = __atomic_fetch_add(&common->deaths, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&common->worker[n % SEEN], getpid(), __ATOMIC_SEQ_CST);
 }
 
 static int run(const void *in, void *out, const void *argument)
@@ -179,8 +183,47 @@ static void check_counts(weft_group_t *g)
         CHECK(info.restarted > 10);
 }
 
+/* Is it a child of ours still, and no zombie? */
+static bool is_child(pid_t pid)
+{
+        char path[40], state = 'Z';
+        int parent = 0;
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        FILE *f = fopen(path, "re");
+        if (!f)
+                return false;
+        if (fscanf(f, "%*d (%*[^)]) %c %d", &state, &parent) != 2)
+                parent = 0;
+        fclose(f);
+        return parent == getpid() && state != 'Z' && state != 'X';
+}
+
+static uint64_t finished(weft_group_t *g)
+{
+        struct weft_group_info info;
+        CHECK(weft_group_info(g, &info) == 0);
+        return info.finished;
+}
+
+/* Stops a worker, wherever it is, until the others have done many more tasks: what it has
+ * in hand is its own all the while, and nobody waits for it but who wants that result. */
+static bool stop_one(weft_group_t *g, uint64_t *random)
+{
+        pid_t pid = __atomic_load_n(&common->worker[soak_random(random) % SEEN],
+                                    __ATOMIC_SEQ_CST);
+        if (!pid || !is_child(pid) || kill(pid, SIGSTOP))
+                return false;
+        uint64_t from = finished(g), until = weft_after(20 * WEFT_SEC);
+        while (finished(g) < from + 50 && weft_now() < until)
+                usleep(200);
+        CHECK(finished(g) >= from + 50);
+        CHECK(kill(pid, SIGCONT) == 0 || errno == ESRCH);
+        return true;
+}
+
 static void processes(weft_group_t *g)
 {
+        uint32_t stops = 0;
         struct weft_group_workers w = { .n = WORKERS, .restarts = 1, .window_ns = 1 };
         struct soak s = { .work = submit_and_die, .crew = CREW };
         uint64_t until = soak_until(3);
@@ -190,10 +233,14 @@ static void processes(weft_group_t *g)
                 steady[i] = child_start(submit_steadily, NULL);
         CHECK(weft_group_spawn(g, &w) == 0);
         soak_begin(&s);
-        do
+        do {
                 soak_step(&s);
-        while (weft_now() < until && load(&common->next) < TASKS - 10000);
+                if (s.kills % 4 == 0)
+                        stops += stop_one(g, &s.random);
+        } while (weft_now() < until && load(&common->next) < TASKS - 10000);
         soak_end(&s);
+        printf("group: %u submitters killed, %u workers stopped\n", s.kills, stops);
+        CHECK(stops > 0);
         __atomic_store_n(&common->over, 1, __ATOMIC_SEQ_CST);
         for (int i = 0; i < STEADY; i++)
                 CHECK(child_end(steady[i]) == 0);
