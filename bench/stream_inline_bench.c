@@ -13,7 +13,11 @@ struct chain {
         uint64_t (*run)(const uint64_t *at, uint64_t n);
 };
 
+#ifdef __clang__ /* makes no clones */
+#define OWN __attribute__((noinline, aligned(64)))
+#else
 #define OWN __attribute__((noinline, noclone, aligned(64)))
+#endif
 
 /* ---- a range: nothing but the arithmetic ------------------------------------------ */
 

@@ -26,6 +26,25 @@ foreach(section 1 3 7)
     install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
   endif()
 endforeach()
+
+# `man weft_queue_push` is the page that has that name: each name that a page of section 3
+# describes is a page of one line.
+file(GLOB pages CONFIGURE_DEPENDS docs/*.3)
+foreach(page ${pages})
+  get_filename_component(of ${page} NAME)
+  file(STRINGS ${page} names REGEX "^\\.(Nm|Nd) ")
+  foreach(line ${names})
+    if(line MATCHES "^\\.Nd")
+      break() # what follows is the text
+    endif()
+    string(REGEX REPLACE "^\\.Nm ([A-Za-z0-9_]+).*" "\\1" name "${line}")
+    if(NOT "${name}.3" STREQUAL of AND NOT EXISTS ${PROJECT_SOURCE_DIR}/docs/${name}.3)
+      set(alias ${CMAKE_CURRENT_BINARY_DIR}/man3/${name}.3)
+      file(CONFIGURE OUTPUT ${alias} CONTENT ".so man3/${of}\n")
+      install(FILES ${alias} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+    endif()
+  endforeach()
+endforeach()
 if(EXISTS ${PROJECT_SOURCE_DIR}/cli/weft.bash-completion)
   install(FILES cli/weft.bash-completion RENAME weft
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
