@@ -19,6 +19,9 @@ static int try_head(const struct weft_ring *ring, uint64_t head, uint64_t t,
         *limit = weft_pos_limit(u, head);
         if (t >= *limit)
                 return t > *limit ? -EUCLEAN : -EAGAIN;
+        /* [edge] Of a batch that goes round the ring: who takes the seat walks on from push.pos,
+         * and what stood there must not have been written anew. */
+        weft_store_rlx(&weft_ring_sh(ring)->push.pos, t);
         weft_store_rlx(&weft_ring_sh(ring)->push.limit, *limit);
         if (t - head > *limit - t) /* more than half */
                 weft_store_rlx(&weft_ring_sh(ring)->filled, t);

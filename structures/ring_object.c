@@ -154,6 +154,10 @@ static int init(struct weft_draft *draft)
         int rc = weft_draft_alloc(draft, bytes, &sh->area, &base);
         if (rc)
                 return rc;
+        /* No two rings that lie here one after the other have a turn in common: a handle that
+         * was left open without its agent may still know one of the last. */
+        weft_store_rlx(&sh->push.turn, weft_now());
+        weft_store_rlx(&sh->pop.turn, weft_now());
         return records ? init_bytes(sh, base) : init_units(sh, base);
 }
 

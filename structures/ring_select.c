@@ -92,7 +92,9 @@ static int look(struct weft_handle *handle, struct weft_agent *agent,
         struct weft_ring *ring = (struct weft_ring *)(void *)handle;
         (void)agent;
         int rc = look_once(ring, c);
-        return rc == -EAGAIN && is_to_look_again(ring, c) ? look_once(ring, c) : rc;
+        bool again = is_to_look_again(ring,
+                                      c); /* who finds it ready may sleep, too: weft_fd */
+        return rc == -EAGAIN && again ? look_once(ring, c) : rc;
 }
 
 const struct weft_waitable weft_ring_waitable = { wait_of, do_case, look };

@@ -30,8 +30,8 @@
  * a record's stamp is written, and 16 bytes are kept free for that.
  *
  * THE TAIL is where the stamps end. push.pos lags behind it, of words by less than two
- * lines, else from an LP to the next store: who takes the producer's seat walks on from
- * there. pop.pos is exact. So nothing that was acknowledged is lost, and nothing comes
+ * lines, of a batch to where it looked for room last, else from an LP to the next store: never
+ * by as much as the ring. Who takes the producer's seat walks on from there. pop.pos is exact. So nothing that was acknowledged is lost, and nothing comes
  * twice: what was written but not stamped never was; what was copied out but not passed is
  * still there.
  *

@@ -1,5 +1,7 @@
 /* tests/unit/ring_seat_test.c -- the two sides of a ring: who holds them, and who next. */
 #define _GNU_SOURCE
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "tests/unit/ring_kit.h"
@@ -572,6 +574,116 @@ static void a_hostile_header_is_not_opened(void **state)
         }
 }
 
+/* ---- a batch that goes round the ring ----------------------------------------------- */
+
+enum { PAGE = 4096, PAGES = 12 };
+
+static int to_pusher[2], to_popper[2], pages_read;
+
+/* The next page of what is being pushed: once the ring has been emptied. At the last one the
+ * pusher dies, in the middle of his batch. */
+static void next_page(int signal, siginfo_t *info, void *context)
+{
+        char c = 0;
+        (void)signal, (void)context;
+        if (write(to_popper[1], &c, 1) != 1 || read(to_pusher[0], &c, 1) != 1 ||
+            ++pages_read == PAGES)
+                kill(getpid(), SIGKILL);
+        mprotect((void *)((uintptr_t)info->si_addr & ~(uintptr_t)(PAGE - 1)), PAGE,
+                 PROT_READ);
+}
+
+static void push_much(void *context)
+{
+        struct sigaction action = { .sa_sigaction = next_page, .sa_flags = SA_SIGINFO };
+        size_t bytes = (PAGES + 2) * PAGE;
+        uint64_t *from = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        (void)context;
+        CHECK(from != MAP_FAILED && sigaction(SIGSEGV, &action, NULL) == 0);
+        for (size_t n = 0; n < bytes / sizeof *from; n++)
+                from[n] = n + 1;
+        mprotect((uint8_t *)from + PAGE, bytes - PAGE, PROT_NONE);
+        CHECK(weft_ring_push_n(ring, from, bytes / sizeof *from, WEFT_NEVER) < 0);
+}
+
+static void empty_it(uint64_t *popped)
+{
+        uint64_t x;
+        while (weft_ring_pop(ring, &x, WEFT_NOW) == 0)
+                assert_int_equal(x, ++*popped);
+}
+
+static void who_dies_in_a_long_batch_is_replaced(void **state)
+{
+        struct weft_ring_options o = { .capacity = 890, .element_bytes = 8 };
+        uint64_t popped = 0, x = 77;
+        char c;
+        (void)state;
+        assert_int_equal(weft_ring_create(arena, "r", &o, &ring), 0);
+        assert_true(pipe(to_pusher) == 0 && pipe(to_popper) == 0);
+        pid_t pid = child_start(push_much, NULL);
+        for (int i = 0; i < PAGES; i++) {
+                assert_int_equal(read(to_popper[0], &c, 1), 1);
+                empty_it(&popped);
+                (void)info_of(ring);
+                check_whole(arena);
+                assert_int_equal(write(to_pusher[1], &c, 1), 1);
+        }
+        (void)child_end(pid);
+        (void)recover_count(arena);
+        empty_it(&popped);
+        assert_true(popped > 5 * 890); /* it went round so often */
+        assert_int_equal(weft_ring_push(ring, &x, WEFT_NOW), 0);
+        assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), 0);
+        assert_int_equal(x, 77);
+        for (int i = 0; i < 2; i++) {
+                close(to_pusher[i]);
+                close(to_popper[i]);
+        }
+        drop(ring, "r");
+}
+
+/* ---- a handle that its agent has left -------------------------------------------------- */
+
+static void use_a_handle_that_was_left(void *context)
+{
+        uint64_t x = 700;
+        char c = 0;
+        (void)context;
+        weft_ring_t *r = open_in(arena, "r");
+        CHECK(weft_ring_push(r, &x, WEFT_NOW) == 0);
+        weft_agent_leave(arena);
+        CHECK(write(to_popper[1], &c, 1) == 1 && read(to_pusher[0], &c, 1) == 1);
+        for (int i = 0; i < 3; i++)
+                CHECK(weft_ring_push(r, &x, WEFT_NOW) == -ENOENT);
+}
+
+/* Another ring may lie where that one lay, and as many turns may have been drawn there. */
+static void a_handle_that_was_left_leads_nowhere(void **state)
+{
+        uint64_t x;
+        char c = 0;
+        (void)state;
+        make_shape(0);
+        assert_true(pipe(to_pusher) == 0 && pipe(to_popper) == 0);
+        pid_t pid = child_start(use_a_handle_that_was_left, NULL);
+        assert_int_equal(read(to_popper[0], &c, 1), 1);
+        drop(ring, "r");
+        make_shape(0);
+        must_give(ring, 1);
+        assert_int_equal(write(to_pusher[1], &c, 1), 1);
+        assert_int_equal(child_end(pid), 0);
+        assert_int_equal(info_of(ring).length, 1);
+        assert_int_equal(must_get(ring), 1);
+        assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), -EAGAIN);
+        for (int i = 0; i < 2; i++) {
+                close(to_pusher[i]);
+                close(to_popper[i]);
+        }
+        drop(ring, "r");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -591,6 +703,8 @@ int main(void)
                 TEST(hostile_words_do_no_harm),
                 TEST(hostile_places_are_unclean),
                 TEST(a_hostile_header_is_not_opened),
+                TEST(who_dies_in_a_long_batch_is_replaced),
+                TEST(a_handle_that_was_left_leads_nowhere),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
