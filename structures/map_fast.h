@@ -233,14 +233,6 @@ weft_map_look_home(struct weft_map *map, uint64_t word, uint64_t hash, bool chan
         return g->control & WEFT_BUCKET_SEALED ? WEFT_MAP_UNSURE : WEFT_MAP_ABSENT;
 }
 
-/* An entry, in a reading that begins here. */
-static inline __attribute__((always_inline)) bool
-weft_map_at_home(struct weft_map *map, uint64_t word, uint64_t hash, bool change,
-                 struct weft_map_glanced *g)
-{
-        return weft_map_look_home(map, word, hash, change, true, g) == WEFT_MAP_THERE;
-}
-
 /* What is in this slot of op->key: EMPTY is nothing. A key is written in CLAIM, so who
  * does not see it here finds that it was not an entry, proposal or moved one of this slot at
  * that time; who does looks again at key and meta after all else, so that they belong

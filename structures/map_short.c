@@ -87,7 +87,7 @@ home_of(uint64_t hash)
         return &buckets[hash >> (weft_me.last.of[WEFT_MAP_SHIFT] & 63)];
 }
 
-/* weft_map_at_home() with that glance, of what is being fetched already. */
+/* As weft_map_look_home(), with that glance, of what is being fetched already. */
 static inline __attribute__((always_inline)) bool at_home(struct weft_map *map,
                                                           struct weft_bucket_shared *home,
                                                           uint64_t hash, bool change,
@@ -103,9 +103,7 @@ static inline __attribute__((always_inline)) bool at_home(struct weft_map *map,
                 return false;
         if (WEFT_LIKELY_MAP(glance(home, hash, g)))
                 return true;
-        struct weft_bucket_shared *buckets = (void *)last->of[WEFT_MAP_BUCKETS];
-        return home + 1 != buckets + (UINT64_C(1) << (-last->of[WEFT_MAP_SHIFT] & 63)) &&
-               glance(home + 1, hash, g);
+        return !weft_map_is_last(home) && glance(home + 1, hash, g);
 }
 
 /* Where the value begins. */

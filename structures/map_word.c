@@ -117,7 +117,7 @@ static int change_slowly(struct weft_map *map, uint64_t key, struct weft_map_wis
         return rc;
 }
 
-/* ---- the short way to what is in its home or next to it --------------------------- */
+/* ---- the short way --------------------------------------------------------------- */
 
 enum { UNDONE = 1 }; /* beside results: the long way */
 
