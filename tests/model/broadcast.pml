@@ -399,7 +399,11 @@ inline leave()
 inline put_some()
 {
         do
+#ifdef BUG_BATCH_LOOKS_ONCE
+        :: atomic { p = npos[hand]; l = (l -> l : lo) };
+#else
         :: atomic { p = npos[hand]; l = lo };
+#endif
            if
            :: p >= l -> room();
                 if
@@ -421,7 +425,8 @@ inline put_some()
 #ifdef BUG_NO_SECOND_LOOK
                 :: atomic { true ->
 #else
-                :: atomic { end_ > lo -> x = BACK(p); store(STAMP(p), x); x = 0; end_ = 0 }
+                :: atomic { end_ > lo -> x = BACK(p); store(STAMP(p), x); x = 0; end_ = 0;
+                        l = 0 }
                 :: atomic { end_ <= lo ->
 #endif
                         x = p;
