@@ -23,7 +23,11 @@ typedef struct {
         uint64_t v;
 } weft_ref_t;
 
+#ifdef __cplusplus
+#define WEFT_REF_NONE (weft_ref_t{ 0 })
+#else
 #define WEFT_REF_NONE ((weft_ref_t){ 0 })
+#endif
 
 /*
  * Who owns a block: an agent (it comes back when the agent dies), an object (it

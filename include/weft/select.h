@@ -34,14 +34,14 @@ extern "C" {
 
 enum weft_op {
         WEFT_OP_NONE = 0, /* never ready: a place kept free */
-        /* queue, ring, broadcast, stack, rendezvous: the element at `from`; of a ring of
-         * records `n` bytes */
+        /* queue, ring, broadcast, stack, channel, rendezvous: the element at `from`; of a
+         * ring of records `n` bytes */
         WEFT_OP_PUSH,
-        /* queue, ring, stack, rendezvous: into `to`; of records up to `n` bytes, then as many as it was;
-         * subscriber: its sequence into `n` */
+        /* queue, ring, stack, channel, rendezvous: into `to`; of records up to `n` bytes, then
+         * as many as it was; subscription (broadcast, hot): its sequence into `n` */
         WEFT_OP_POP,
-        /* in place: queue: `to` is a struct weft_element; ring: a struct weft_ring_item;
-         * pool: get, a struct weft_pool_object */
+        /* in place: queue, channel: `to` is a struct weft_element; ring: a struct
+         * weft_ring_item; pool: get, a struct weft_pool_object */
         WEFT_OP_TAKE,
         WEFT_OP_ACQUIRE,    /* semaphore: `n` permits (0 is 1) */
         WEFT_OP_LOCK,       /* mutex */
@@ -53,7 +53,7 @@ enum weft_op {
         WEFT_OP_CHANGE,     /* signal: its version is not `n`; the value goes into `to`
                                (or nowhere if NULL), the version into `n` */
 
-        /* The same by other names, for a channel. */
+        /* The same by other names. */
         WEFT_OP_SEND = WEFT_OP_PUSH,
         WEFT_OP_RECV = WEFT_OP_POP,
 };

@@ -1,4 +1,4 @@
-/* weft/weft.h -- everything. */
+/* weft/weft.h -- everything, but the macros of <weft/stream_inline.h>. */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
