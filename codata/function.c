@@ -139,8 +139,10 @@ static int64_t call_items(const struct weft_function *f, const uint8_t *in, size
 int64_t weft_function_call(const struct weft_function *function, const void *in, size_t n,
                            void *out, size_t room, const void *argument)
 {
-        if (!function || (!in && n && function->in.bytes) ||
-            (!out && room && function->out.bytes))
+        if (!function ||
+            !(function->kind == WEFT_FUNCTION_ITEM ? (void (*)(void))function->item
+                                                   : (void (*)(void))function->chunk) ||
+            (!in && n && function->in.bytes) || (!out && room && function->out.bytes))
                 return weft_function_wrong(-EINVAL, "no function, or no place for items");
         if (function->kind == WEFT_FUNCTION_ITEM)
                 return call_items(function, in, n, out, room, argument);

@@ -139,6 +139,11 @@ weft_stream_t *weft_stream_make(const struct weft_stream_class *class_of,
 __attribute__((format(printf, 3, 4))) weft_stream_t *
 weft_stream_spoil(weft_stream_t *s, int error, const char *words, ...);
 
+/* What makes two streams of `up` needs a place for both. If one is NULL, the other one gets a
+ * failed stream, and `up` is gone: false. */
+bool weft_stream_two(weft_stream_t *up, const char *who, weft_stream_t **a,
+                     weft_stream_t **b);
+
 /* A buffer of `items` items, aligned; NULL: none. For free(). */
 void *weft_stream_buffer(size_t items, uint64_t item_bytes);
 

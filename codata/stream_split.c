@@ -198,6 +198,20 @@ static void fail_both(weft_stream_t *broken, weft_stream_t **a, weft_stream_t **
         *b = weft_stream_failed(weft_stream_error(broken));
 }
 
+bool weft_stream_two(weft_stream_t *up, const char *who, weft_stream_t **a,
+                     weft_stream_t **b)
+{
+        if (a && b)
+                return true;
+        weft_stream_t *broken =
+                weft_stream_spoil(up, -EINVAL, "%s: no place for a stream (NULL)", who);
+        if (a || b)
+                *(a ? a : b) = broken;
+        else
+                weft_stream_free(broken);
+        return false;
+}
+
 static struct split *split_make(weft_stream_t *up, size_t room, const struct weft_call *f)
 {
         int saved = errno;
@@ -265,6 +279,8 @@ void weft_stream_tee(weft_stream_t *up, size_t room, weft_stream_t **a, weft_str
 {
         weft_stream_t **out[2] = { a, b };
         weft_stream_t *broken = up;
+        if (!weft_stream_two(up, "tee", a, b))
+                return;
         if (!up)
                 broken = weft_stream_spoil(NULL, -EINVAL, "tee: no stream (NULL)");
         else if (!weft_stream_broken(up) && !room)
@@ -280,6 +296,8 @@ void weft_stream_partition(weft_stream_t *up, struct weft_call f, size_t room,
 {
         weft_stream_t **out[2] = { yes, no };
         uint64_t tag = 0;
+        if (!weft_stream_two(up, "partition", yes, no))
+                return;
         weft_stream_t *broken = weft_stream_check(up, "partition", &f, &tag);
         if (!broken && !room)
                 broken = weft_stream_spoil(up, -EINVAL, "partition: no room");

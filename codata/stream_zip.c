@@ -195,6 +195,8 @@ static weft_stream_t *slice(weft_stream_t *up, size_t at, size_t bytes)
 void weft_stream_unzip(weft_stream_t *up, size_t room, size_t first_bytes, size_t offset,
                        size_t second_bytes, weft_stream_t **first, weft_stream_t **second)
 {
+        if (!weft_stream_two(up, "unzip", first, second))
+                return;
         weft_stream_tee(up, room, first, second);
         *first = slice(*first, 0, first_bytes);
         *second = slice(*second, offset, second_bytes);

@@ -294,7 +294,8 @@ WEFT_API weft_stream_t *weft_stream_distinct(weft_stream_t *stream, uint64_t mos
  * chain and thread. Up to `room` items wait for the one who is behind (partition: for each of
  * them); then the other one gets -EAGAIN, whatever its deadline: the one behind must be pulled
  * first, or cancelled: then the other goes on alone. What is upstream is cancelled when
- * both are. They cannot be restarted. Both are streams whatever happens.
+ * both are. They cannot be restarted. Both are streams whatever happens; where there is no
+ * place for one (NULL) the other one has failed.
  */
 WEFT_API void weft_stream_tee(weft_stream_t *stream, size_t room, weft_stream_t **a,
                               weft_stream_t **b);

@@ -76,7 +76,8 @@ for with in "g++ -std=c++17 -O2" "g++ -std=c++20 -O0" "clang++ -std=c++17 -O0" \
         command -v "${with%% *}" >/dev/null || continue
         # shellcheck disable=SC2086 # words are meant
         $with -Wall -Wextra -Wpedantic -Werror -pthread -Iinclude "$dir/main.cc" \
-                -o "$dir/run" -L"$lib" -lweft -Wl,-rpath,"$lib" && "$dir/run" || {
+                -o "$dir/run" -L"$lib" -lweft -Wl,-rpath,"$lib" || bad=1
+        "$dir/run" || {
                 echo "with: $with"
                 bad=1
         }

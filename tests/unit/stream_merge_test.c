@@ -318,6 +318,9 @@ static void what_cannot_come_apart(void **state)
         CHECK(weft_stream_error(part[1]) == -EPROTO);
         weft_stream_free(part[0]);
         weft_stream_free(part[1]);
+        weft_stream_unzip(weft_stream_range(0, 9, 1), 4, 4, 4, 4, &part[0], NULL);
+        CHECK(weft_stream_error(part[0]) == -EINVAL);
+        weft_stream_free(part[0]);
         weft_stream_unzip(NULL, 4, 8, 8, 1, &part[0], &part[1]);
         CHECK(weft_stream_error(part[0]) == -EINVAL);
         CHECK(weft_stream_error(part[1]) == -EINVAL);

@@ -370,6 +370,11 @@ static void nonsense_is_refused(void **state)
         weft_stream_partition(NULL, call_odd_item(), 5, &a, &b);
         fails(a, -EINVAL);
         fails(b, -EINVAL);
+        weft_stream_tee(weft_stream_range(0, 9, 1), 5, NULL, &b);
+        fails(b, -EINVAL);
+        weft_stream_tee(weft_stream_range(0, 9, 1), 5, NULL, NULL);
+        weft_stream_partition(weft_stream_range(0, 9, 1), call_odd_item(), 5, &a, NULL);
+        fails(a, -EINVAL);
         CHECK(weft_stream_pull(NULL, &x, 1, WEFT_NOW) == -EINVAL);
         CHECK(weft_stream_next(NULL, &x, WEFT_NOW) == -EINVAL);
         CHECK(weft_stream_fold(NULL, f, &x, WEFT_NOW) == -EINVAL);
