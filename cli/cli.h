@@ -23,7 +23,8 @@ enum {
 struct cli {
         const char *command; /* "ls" */
         bool json;
-        char error[1024]; /* what the last failure said */
+        char error[1024];  /* what the last failure said */
+        char warned[1024]; /* what was warned of first */
 };
 extern struct cli cli;
 
@@ -42,6 +43,11 @@ int cli_fail_rc(int rc, const char *what);
 /* The same of an arena that cannot be opened, or removed: what is no arena is called so. */
 int cli_fail_arena(int rc, const char *name);
 const char *cli_arena_error(int rc);
+
+/* Takes the name of an arena away that was made for the sake of something that could then
+ * not be made in it: a full tmpfs may have room for the one and not for the other. Not if
+ * somebody else has come to it meanwhile. */
+void cli_unmake_arena(weft_arena_t *arena, const char *name);
 
 /* Wrong usage: says so and where to look. Returns CLI_USAGE. */
 int cli_usage(const char *format, ...) CLI_PRINTF(1);

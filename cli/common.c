@@ -32,6 +32,8 @@ void cli_warn(const char *format, ...)
         va_start(args, format);
         vsnprintf(text, sizeof text, format, args);
         va_end(args);
+        if (!*cli.warned)
+                snprintf(cli.warned, sizeof cli.warned, "%s", text);
         say(text);
 }
 
@@ -75,6 +77,15 @@ int cli_fail_arena(int rc, const char *name)
         if (rc != -EPROTO)
                 return cli_fail_rc(rc, name);
         return cli_fail(CLI_FAILED, "%s: %s", name, cli_arena_error(rc));
+}
+
+void cli_unmake_arena(weft_arena_t *arena, const char *name)
+{
+        struct weft_arena_info info;
+        int rc = weft_arena_info(arena, &info);
+        if (!rc && !info.objects && info.agents <= 1)
+                rc = weft_arena_remove(name); /* or somebody was faster: as good */
+        (void)rc;
 }
 
 int cli_usage(const char *format, ...)

@@ -116,9 +116,16 @@ static int bury(struct run *run, const struct run_child *child)
 
 static int replace(struct run *run, struct run_child *child, int status)
 {
-        if (WIFEXITED(status))
-                return cli_fail(CLI_FAILED, "%s gave up (exit code %d)",
-                                child_name(run, child), WEXITSTATUS(status));
+        char cause[sizeof cli.warned];
+        if (WIFEXITED(status)) {
+                int64_t n = weft_future_try(run->cause, cause, sizeof cause - 1);
+                if (n <= 0)
+                        return cli_fail(CLI_FAILED, "%s gave up (exit code %d)",
+                                        child_name(run, child), WEXITSTATUS(status));
+                cause[n] = 0;
+                return cli_fail(CLI_FAILED, "%s gave up: %s", child_name(run, child),
+                                cause);
+        }
         if (run->restarts == run->options.restarts)
                 return cli_fail(
                         CLI_FAILED,

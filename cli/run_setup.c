@@ -171,6 +171,8 @@ static int make_objects(struct run *run)
         struct weft_array_options gone = { .length = run->plan->incarnations,
                                            .element_bytes = 8 };
         int rc = weft_array_create(run->arena, "gone", &gone, &run->gone);
+        if (!rc)
+                rc = weft_future_create(run->arena, "cause", NULL, &run->cause);
         for (uint32_t lane = 0; run->pipeline.counts && !rc &&
                                 lane < run->plan->stage[run->plan->stages - 1].lanes;
              lane++)
@@ -207,6 +209,7 @@ void run_teardown(struct run *run)
         for (uint32_t s = 0; s < RUN_STAGES_MAX; s++)
                 for (uint32_t lane = 0; lane < RUN_LANES_MAX; lane++)
                         weft_queue_close(run->queue[s][lane]);
+        weft_future_close(run->cause);
         weft_array_close(run->gone);
         weft_array_close(run->plan_array);
         int rc = weft_arena_remove(

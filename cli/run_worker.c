@@ -191,7 +191,21 @@ static int attach(struct run_worker *w, const char *name)
         w->lane = w->plan->stage[w->stage].op == RUN_COUNT ? w->lane : 0;
         run_ledger_init(&w->ledger, w->arena, w->plan);
         rc = weft_array_open(w->arena, "gone", &w->gone);
+        if (!rc)
+                rc = weft_future_open(w->arena, "cause", &w->cause);
         return rc ? rc : open_queues(w);
+}
+
+/* For who gives up, by exit() wherever it is: what it said first is the reason. */
+static weft_future_t *cause;
+
+static void tell_cause(void)
+{
+        const char *why = *cli.warned ? cli.warned : cli.error;
+        if (!cause || !*why)
+                return;
+        int rc = weft_future_set(cause, why, strlen(why)); /* or another one was faster */
+        (void)rc;
 }
 
 static void detach(struct run_worker *w)
@@ -200,6 +214,8 @@ static void detach(struct run_worker *w)
                 weft_queue_close(w->out[i]);
         weft_queue_close(w->in);
         run_ledger_close(&w->ledger);
+        cause = NULL;
+        weft_future_close(w->cause);
         weft_array_close(w->gone);
         weft_array_close(w->plan_array);
         weft_arena_close(w->arena);
@@ -227,6 +243,8 @@ int cmd_run_worker(int argc, char **argv)
         int rc = attach(&w, argv[1]);
         if (rc)
                 return cli_fail_rc(rc, argv[1]);
+        cause = w.cause;
+        atexit(tell_cause);
         char name[32];
         const char *op = run_op_name((enum run_op)w.plan->stage[w.stage].op);
         snprintf(name, sizeof name, "weft %s/%u", op, (unsigned)number);

@@ -9,6 +9,7 @@
 struct run_worker {
         weft_arena_t *arena;
         weft_array_t *plan_array, *gone;
+        weft_future_t *cause;
         const struct run_plan *plan;
         struct run_ledger ledger;
         uint32_t stage, lane;

@@ -215,8 +215,10 @@ static int open_arena_to_make(struct sync_call *c)
         int rc;
         do { /* somebody else may make it, or remove it, meanwhile */
                 rc = weft_arena_open(c->arena_name, WEFT_RDWR, &c->arena);
-                if (rc == -ENOENT)
+                if (rc == -ENOENT) {
                         rc = weft_arena_create(c->arena_name, &small, &c->arena);
+                        c->made = rc == 0;
+                }
                 if (rc == -ENOENT || rc == -ENOTSUP)
                         cli_warn("%s: no arena can be made there", cli_directory());
         } while (rc == -EEXIST);
@@ -389,6 +391,8 @@ int sync_main(const struct sync_kind *kind, int argc, char **argv)
         if (!code && c.verb) {
                 int rc = open_all(&c);
                 code = rc ? sync_result(&c, rc) : c.verb->run(&c);
+                if (code && c.made)
+                        cli_unmake_arena(c.arena, c.arena_name);
                 close_all(&c);
         }
         free(operands);

@@ -36,6 +36,7 @@ struct sync_call {
         char arena_name[WEFT_ARENA_NAME_MAX + 1];
         const char *name; /* of the object */
         weft_arena_t *arena;
+        bool made;         /* the arena, by us */
         void *handle;      /* of the kind's type; NULL: create */
         unsigned options;  /* that were given */
         uint64_t n, max;   /* -n (else 1), --max (else 0) */

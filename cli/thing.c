@@ -422,6 +422,7 @@ static int open_arena(struct thing_call *c)
                         if (tried)
                                 return cannot_make(c, tried);
                         rc = weft_arena_create(c->arena_name, &arena_options, &c->arena);
+                        c->made = rc == 0;
                         if (rc == -ENOENT || rc == -ENOTSUP)
                                 return cli_fail_rc(rc, cli_directory());
                 }
@@ -473,6 +474,8 @@ static int run(const char *name, int argc, char **argv)
                 code = c.verb->run(&c);
         if (c.handle)
                 c.kind->close(c.handle);
+        if (c.made && !c.handle)
+                cli_unmake_arena(c.arena, c.arena_name);
         if (c.arena)
                 weft_arena_close(c.arena);
         json_decref(c.rows);

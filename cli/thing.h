@@ -46,6 +46,7 @@ struct thing_call {
         char arena_name[WEFT_ARENA_NAME_MAX + 1];
         const char *name;
         weft_arena_t *arena;
+        bool made; /* the arena, by us */
         void *handle;
         char **argv; /* what follows ARENA/NAME */
         int argc;

@@ -198,6 +198,33 @@ WEFT_DIR=$work/nosuch "$WEFT" sem x/s create 1 2>"$err" || code=$?
 check 'no directory for a semaphore' test "$code" = 3
 check 'it is named, too' grep -q "directory of arenas $work/nosuch: no arena" "$err"
 
+# On a full tmpfs, in a mount namespace of its own, what cannot be made leaves no arena behind,
+# though there may be room for that. Arguments: the command to make it, for several fillings.
+on_a_small_tmpfs() {
+        mkdir -p "$work/small"
+        # shellcheck disable=SC2016 # the inner shell's
+        timeout 60 unshare -m bash -c '
+                dir=$1 weft=$2 failed=0
+                shift 2
+                mount -t tmpfs -o size=256k tmpfs "$dir" || exit 77
+                for fill in 0 16 32 48 64 100; do
+                        head -c ${fill}k /dev/zero >"$dir/fill" || exit 77
+                        if ! WEFT_DIR=$dir "$weft" "$@" 2>>"$dir.err"; then
+                                failed=$((failed + 1))
+                                [ "$(ls "$dir")" = fill ] || exit 1
+                        fi
+                        rm -f "$dir"/*
+                done
+                umount "$dir"
+                [ $failed -gt 0 ]' - "$work/small" "$WEFT" "$@" >"$out"
+}
+if unshare -m mount -t tmpfs tmpfs /mnt 2>/dev/null; then
+        check 'a semaphore has no room' on_a_small_tmpfs sem a/b create 1
+        check 'a barrier has no room' on_a_small_tmpfs barrier a/b create 3
+        check 'a queue has no room' on_a_small_tmpfs push --create queue a/b x
+        check 'a map has no room' on_a_small_tmpfs put --create map a/b key value
+fi
+
 # ---- doctor ------------------------------------------------------------------------------
 
 expect 2 'takes no names' -- doctor x
