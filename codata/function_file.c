@@ -101,7 +101,7 @@ static int load(const char *file, const char *symbol, const char *full,
         loading = outer;
         if (!handle) {
                 const char *why = dlerror();
-                return weft_function_wrong(-ENOENT, "function '%s': %s", symbol,
+                return weft_function_wrong(-EPROTO, "function '%s': %s", symbol,
                                            why ? why : file);
         }
         int rc = find_in(handle, file, symbol, full, found);

@@ -350,8 +350,8 @@ static void files_may_be_wrong(void **state)
                          -ENOENT); /* the C library's */
         assert_int_equal(not_found("./exported.so:"), -EINVAL);
         assert_int_equal(not_found("./exported.so"), -ENOENT);
-        assert_int_equal(not_found("./function_test:f"), -ENOENT); /* a program */
-        assert_int_equal(not_found("/:f"), -ENOENT);
+        assert_int_equal(not_found("./function_test:f"), -EPROTO); /* a program */
+        assert_int_equal(not_found("/:f"), -EPROTO);
         assert_int_equal(not_found("exported.so:twice"), -ENOENT); /* no path */
         (void)snprintf(name, sizeof name, "./exported.so:%0*d", WEFT_FUNCTION_NAME_MAX,
                        0);
