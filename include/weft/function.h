@@ -16,8 +16,9 @@
  * Threads   any. What was found stays valid as long as the process lives, and may be called
  *           as long as its code is there.
  * Errors    -ENOENT no such name, or no such file; -EPROTO types that do not fit, a file that
- *           cannot be loaded, or an exported symbol that is no function; -EEXIST another one has the name; -EINVAL,
- *           -ENAMETOOLONG, -ENOMEM. weft_function_detail() tells which name, file or type
+ *           cannot be loaded, or an exported symbol that is no function; -EEXIST another one
+ *           has the name; -EINVAL, -ENAMETOOLONG, -ENOMEM. weft_function_detail() tells which
+ *           name, file or type
  * Source    the table: Shalev and Shavit, Split-ordered lists (J. ACM 2006), in liburcu.
  */
 #ifndef WEFT_FUNCTION_H
