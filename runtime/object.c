@@ -547,6 +547,10 @@ int weft_object_create(weft_arena_t *arena, const char *name, struct weft_kind *
         int rc = flags & WEFT_OBJECT_ANONYMOUS ? 0 : weft_name_make(name, &w.name);
         if (!rc)
                 rc = weft_agent_self(arena, &agent);
+        if (rc == -EROFS && flags & WEFT_OBJECT_OR_OPEN) { /* one of both is possible */
+                rc = weft_object_open(arena, name, kind, handle);
+                return !rc ? 1 : rc == -ENOENT ? -EROFS : rc;
+        }
         while (!rc) {
                 rc = create(agent, &w, handle);
                 if (rc != -EEXIST || !(flags & WEFT_OBJECT_OR_OPEN))
