@@ -43,7 +43,7 @@ const char *weft_strerror(int code)
         case ENOSPC:
                 return "arena or shared memory full";
         case EMFILE:
-                return "no seat or directory entry left";
+                return "no seat, directory entry or descriptor left";
         case EINVAL:
                 return "invalid argument";
         case ENAMETOOLONG:

@@ -51,7 +51,7 @@ struct weft_arena_options {
  * not starting with '.'; NULL makes a memfd without a name, to be passed on by
  * weft_arena_fd() or fork(). `options` may be NULL. The named file is
  * /dev/shm/weft.NAME, or $WEFT_DIR/weft.NAME.
- * -EEXIST, -EINVAL, -ENAMETOOLONG, -ENOSPC, -ENOMEM, -EACCES.
+ * -EEXIST, -EINVAL, -ENAMETOOLONG, -ENOSPC, -ENOMEM, -EACCES, -EMFILE (no descriptor).
  */
 WEFT_API WEFT_CHECK int weft_arena_create(const char *name,
                                           const struct weft_arena_options *options,

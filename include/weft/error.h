@@ -13,7 +13,8 @@
  *   -EUCLEAN     the shared bytes are corrupt
  *   -EROFS       this handle is read-only
  *   -ENOSPC      the arena has reached its maximum, or the tmpfs is full
- *   -EMFILE      no seat is left (agents), or the directory is full (objects)
+ *   -EMFILE      no seat is left (agents, subscribers), the directory is full (objects), or
+ *                this process has no file descriptor left
  *   -EINVAL      an argument is out of its documented range
  *   -ENAMETOOLONG, -EILSEQ   a name too long, or not UTF-8 without controls
  *   -EPERM       not yours: another user's arena, another owner's block
