@@ -29,13 +29,14 @@ static int clean_each(const char *name, void *context)
         int rc = weft_arena_open(name, WEFT_RDWR, &arena);
         if (!rc) {
                 rc = cli_deserted(arena);
+                bool used = rc == 0;
+                if (rc == 1)
+                        rc = c->dry ? 0 : cli_remove_this(arena, name);
                 weft_arena_close(arena);
-                if (rc == 0) {
+                if (used) {
                         keep(c, name, "in use");
                         return 0;
                 }
-                if (rc == 1)
-                        rc = c->dry ? 0 : weft_arena_remove(name);
         }
         if (rc == -ENOENT)
                 return 0; /* somebody else removed it */

@@ -44,6 +44,11 @@ int cli_fail_rc(int rc, const char *what);
 int cli_fail_arena(int rc, const char *name);
 const char *cli_arena_error(int rc);
 
+/* Takes the name of an arena away that is open for writing; -ENOENT if it has gone, or is
+ * that of another one by now: a run may be started again under the name of one that has died,
+ * as soon as somebody else has removed that. */
+int cli_remove_this(weft_arena_t *arena, const char *name);
+
 /* Takes the name of an arena away that was made for the sake of something that could then
  * not be made in it: a full tmpfs may have room for the one and not for the other. Not if
  * somebody else has come to it meanwhile. */
@@ -95,6 +100,10 @@ int cli_deserted(weft_arena_t *arena);
 
 /* Removes ephemeral arenas that nobody alive is in: those whose run was killed. */
 void cli_sweep(void);
+
+/* The same of one name, which may be that of a run that was killed a moment ago, with workers
+ * that are still ending: waits for that, not for long. */
+void cli_sweep_soon(const char *name);
 
 int cmd_run(int argc, char **argv);
 int cmd_run_worker(int argc, char **argv);

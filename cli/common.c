@@ -79,12 +79,23 @@ int cli_fail_arena(int rc, const char *name)
         return cli_fail(CLI_FAILED, "%s: %s", name, cli_arena_error(rc));
 }
 
+int cli_remove_this(weft_arena_t *arena, const char *name)
+{
+        weft_arena_t *again; /* one handle for one arena */
+        int rc = weft_arena_open(name, WEFT_RDWR, &again);
+        if (rc)
+                return rc;
+        bool same = again == arena;
+        weft_arena_close(again);
+        return same ? weft_arena_remove(name) : -ENOENT;
+}
+
 void cli_unmake_arena(weft_arena_t *arena, const char *name)
 {
         struct weft_arena_info info;
         int rc = weft_arena_info(arena, &info);
         if (!rc && !info.objects && info.agents <= 1)
-                rc = weft_arena_remove(name); /* or somebody was faster: as good */
+                rc = cli_remove_this(arena, name); /* or somebody was faster: as good */
         (void)rc;
 }
 

@@ -109,6 +109,10 @@ static int make_arena(struct run *run)
                 snprintf(run->name, sizeof run->name, "run-%ld-%08x", (long)getpid(),
                          random);
         int rc = weft_arena_create(run->name, &options, &run->arena);
+        if (rc == -EEXIST && run->options.name) {
+                cli_sweep_soon(run->name);
+                rc = weft_arena_create(run->name, &options, &run->arena);
+        }
         if (rc == -EINVAL || rc == -ENAMETOOLONG)
                 return cli_usage(
                         "--name %s: no name for an arena (no '/', no '.' in front, at "
@@ -212,8 +216,8 @@ void run_teardown(struct run *run)
         weft_future_close(run->cause);
         weft_array_close(run->gone);
         weft_array_close(run->plan_array);
-        int rc = weft_arena_remove(
-                run->name); /* -ENOENT: somebody else did, by 'weft rm' */
+        int rc = cli_remove_this(
+                run->arena, run->name); /* -ENOENT: somebody else did, by 'weft rm' */
         if (rc && rc != -ENOENT)
                 cli_warn("%s stays: %s", run->name, weft_strerror(rc));
         weft_arena_close(run->arena);

@@ -57,8 +57,8 @@ static int nobody_soon(weft_arena_t *arena)
         return rc;
 }
 
-/* A run links its arena a moment before it takes a seat in it, so a young one without
- * anybody is looked at twice. */
+/* A run links its arena a moment before it takes a seat in it, and only then makes objects. So
+ * a young one without anybody is looked at twice, and stays if nobody can tell whose it is. */
 int cli_deserted(weft_arena_t *arena)
 {
         struct weft_arena_info info;
@@ -75,8 +75,10 @@ int cli_deserted(weft_arena_t *arena)
                                : nobody_soon(arena);
         clock_gettime(CLOCK_REALTIME, &t);
         uint64_t now = (uint64_t)t.tv_sec * WEFT_SEC + (uint64_t)t.tv_nsec;
-        if (now - info.created_ns > 2 * WEFT_SEC)
+        if (info.objects || now - info.created_ns > 2 * WEFT_SEC)
                 return 1;
+        if (strncmp(name, "run-", 4) != 0)
+                return 0;
         usleep(50000);
         rc = nobody_alive(arena);
         return rc == 1 && maker_runs(name) ? 0 : rc;
@@ -95,11 +97,30 @@ static int sweep_one(const char *name, void *context)
                 return 0;
         if (weft_arena_open(name, WEFT_RDWR, &arena) != 0)
                 return 0;
-        bool remove = cli_deserted(arena) == 1;
+        if (cli_deserted(arena) == 1)
+                rc = cli_remove_this(arena, name); /* or somebody else was faster */
         weft_arena_close(arena);
-        if (remove && weft_arena_remove(name) != 0)
-                return 0; /* somebody else was faster */
         return 0;
+}
+
+static bool is_ephemeral(const char *name)
+{
+        weft_arena_t *arena;
+        struct weft_arena_info info = { 0 };
+        if (weft_arena_open(name, WEFT_RDONLY, &arena) != 0)
+                return false;
+        int rc = weft_arena_info(arena, &info);
+        weft_arena_close(arena);
+        return !rc && info.flags & WEFT_ARENA_EPHEMERAL;
+}
+
+void cli_sweep_soon(const char *name)
+{
+        uint64_t until = weft_after(300 * WEFT_MSEC);
+        while (is_ephemeral(name) && weft_now() < until) {
+                sweep_one(name, NULL);
+                usleep(5000);
+        }
 }
 
 void cli_sweep(void)

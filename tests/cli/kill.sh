@@ -81,3 +81,30 @@ code=0
 wait $pid || code=$?
 check 'stopped and continued workers: success' test $code = 0
 same 'stopped and continued workers' "$work/want" "$out"
+
+# A run that is killed makes room for the next one of its name, though its workers end a moment
+# after it, and though others clear away what it left at the same time.
+mkfifo "$work/never"
+exec 7<>"$work/never"
+(while [ ! -e "$work/named.end" ]; do "$WEFT" ls; done >"$work/ls" 2>&1) &
+cleaner=$!
+for round in {1..6}; do
+        "$WEFT" run --name mine "stdin | words x3 | count x2 | print" \
+                <"$work/never" >/dev/null 2>"$work/named.err" &
+        pid=$!
+        wait_for 10 "$WEFT" stat mine/done || fail "round $round: the run does not begin"
+        kill -9 $pid || cat "$work/named.err"
+        { wait $pid; } 2>/dev/null
+        code=0
+        timeout 60 "$WEFT" run --name mine "files:$work/prose | words x2 | count x2 | print" \
+                >"$out" 2>"$err" || code=$?
+        if [ $code = 0 ]; then
+                same "a run under the name of one that was killed (round $round)" \
+                        "$work/want" "$out"
+        else
+                fail "a run under the name of one that was killed: exit $code" "$err"
+        fi
+done
+exec 7>&-
+touch "$work/named.end"
+wait $cleaner
