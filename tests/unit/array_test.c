@@ -442,7 +442,8 @@ static void read_only_reads_and_changes_nothing(void **state)
         assert_int_equal(weft_array_create(ro, "c", &o, &ra), -EROFS);
         assert_int_equal(weft_array_create_or_open(ro, "c", &o, &ra), -EROFS);
         assert_int_equal(weft_array_create_or_open(ro, "b", &o, &ra), -EPROTO);
-        assert_int_equal(weft_array_create_or_open(ro, "a", &o, &ra), 0); /* it is there */
+        assert_int_equal(weft_array_create_or_open(ro, "a", &o, &ra),
+                         0); /* it is there */
         weft_array_close(ra);
         assert_int_equal(weft_array_open(ro, "c", &ra), -ENOENT);
         assert_int_equal(weft_array_open(ro, "a", &ra), 0);
