@@ -207,6 +207,8 @@ int weft_arena_list(int (*each)(const char *name, void *context), void *context)
                     weft_file_check_name(name))
                         continue;
                 int fd = weft_file_open(name, WEFT_RDONLY);
+                if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+                        rc = fd; /* an empty list would not be true */
                 if (fd < 0)
                         continue;
                 if (!weft_file_header(fd, &header))

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -264,6 +265,20 @@ static void arenas_are_listed(void **state)
         assert_int_equal(weft_arena_list(list_one, &l), 77);
         assert_int_equal(l.all, 1);
         assert_int_equal(weft_arena_list(NULL, NULL), -EINVAL);
+
+        /* Room for the directory, and for no arena in it: no list is better than a short one. */
+        struct rlimit was, few;
+        int lowest = fcntl(0, F_DUPFD_CLOEXEC, 3);
+        assert_true(lowest >= 3);
+        close(lowest);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+        few = (struct rlimit){ (rlim_t)lowest + 1, was.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        l = (struct listed){ 0 };
+        int rc = weft_arena_list(list_one, &l);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+        assert_int_equal(rc, -EMFILE);
+        assert_int_equal(l.ours, 0);
         assert_int_equal(unlink(path_of_name(names[2])), 0);
         weft_arena_close(a);
         weft_arena_close(b);
