@@ -25,7 +25,7 @@ static bool make_room(weft_stream_t *s, struct distinct *d, uint64_t room)
         while (slots < 2 * room)
                 slots *= 2;
         char *seen = weft_stream_buffer(room, s->item_bytes);
-        uint64_t *slot = weft_stream_buffer(slots, sizeof *slot);
+        uint64_t *slot = calloc(slots, sizeof *slot); /* of a large one, what is used */
         if (!seen || !slot) {
                 free(seen);
                 free(slot);
@@ -33,7 +33,6 @@ static bool make_room(weft_stream_t *s, struct distinct *d, uint64_t room)
         }
         if (d->n)
                 memcpy(seen, d->seen, d->n * s->item_bytes);
-        memset(slot, 0, slots * sizeof *slot);
         free(d->seen);
         free(d->slot);
         d->seen = seen;
