@@ -102,7 +102,8 @@ int cli_deserted(weft_arena_t *arena);
 void cli_sweep(void);
 
 /* The same of one name, which may be that of a run that was killed a moment ago, with workers
- * that are still ending: waits for that, not for long. */
+ * that are still ending: waits for that, if its supervisor is dead. He holds a mutex. */
+#define CLI_RUN_LEADER "leader"
 void cli_sweep_soon(const char *name);
 
 int cmd_run(int argc, char **argv);

@@ -174,7 +174,11 @@ static int make_objects(struct run *run)
 {
         struct weft_array_options gone = { .length = run->plan->incarnations,
                                            .element_bytes = 8 };
-        int rc = weft_array_create(run->arena, "gone", &gone, &run->gone);
+        int rc = weft_mutex_create(run->arena, CLI_RUN_LEADER, NULL, &run->leader);
+        if (!rc)
+                rc = weft_mutex_lock(run->leader, WEFT_NEVER);
+        if (!rc)
+                rc = weft_array_create(run->arena, "gone", &gone, &run->gone);
         if (!rc)
                 rc = weft_future_create(run->arena, "cause", NULL, &run->cause);
         for (uint32_t lane = 0; run->pipeline.counts && !rc &&
@@ -213,6 +217,7 @@ void run_teardown(struct run *run)
         for (uint32_t s = 0; s < RUN_STAGES_MAX; s++)
                 for (uint32_t lane = 0; lane < RUN_LANES_MAX; lane++)
                         weft_queue_close(run->queue[s][lane]);
+        weft_mutex_close(run->leader);
         weft_future_close(run->cause);
         weft_array_close(run->gone);
         weft_array_close(run->plan_array);

@@ -43,6 +43,7 @@ struct run {
         char name[WEFT_ARENA_NAME_MAX + 1];
         weft_arena_t *arena;
         weft_array_t *plan_array, *gone;
+        weft_mutex_t *leader; /* held as long as we live: cli_sweep_soon() */
         weft_future_t *cause; /* why a worker gave up: what the first of them said */
         const struct run_plan *plan;
         weft_queue_t *queue[RUN_STAGES_MAX][RUN_LANES_MAX], *done;

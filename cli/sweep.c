@@ -114,10 +114,30 @@ static bool is_ephemeral(const char *name)
         return !rc && info.flags & WEFT_ARENA_EPHEMERAL;
 }
 
+/* Does the supervisor of a run live? He holds this mutex as long as he does. */
+static bool is_led(const char *name)
+{
+        weft_arena_t *arena;
+        weft_mutex_t *leader;
+        if (weft_arena_open(name, WEFT_RDWR, &arena) != 0)
+                return true;
+        int rc = weft_mutex_open(arena, CLI_RUN_LEADER, &leader);
+        if (!rc) {
+                rc = weft_mutex_trylock(leader);
+                if (!rc || rc == -EOWNERDEAD)
+                        rc = weft_mutex_unlock(leader);
+                else if (rc == -ENOTRECOVERABLE)
+                        rc = 0;
+                weft_mutex_close(leader);
+        }
+        weft_arena_close(arena);
+        return rc != 0;
+}
+
 void cli_sweep_soon(const char *name)
 {
-        uint64_t until = weft_after(300 * WEFT_MSEC);
-        while (is_ephemeral(name) && weft_now() < until) {
+        uint64_t until = weft_after(5 * WEFT_SEC);
+        while (is_ephemeral(name) && !is_led(name) && weft_now() < until) {
                 sweep_one(name, NULL);
                 usleep(5000);
         }
