@@ -14,7 +14,7 @@ enum {
         LOOK_EVERY = 16, /* tasks */
         ALIGN = 4096,    /* the most that a type may ask for */
 };
-#define SLICE_NS (40 * WEFT_MSEC)
+#define SLICE_NS (50 * WEFT_MSEC)
 
 /* A task in hand: where it is, what it says, judged. */
 struct task {

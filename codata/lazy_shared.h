@@ -12,7 +12,7 @@
  * which have one order: in a circle of agents that all wait, the one who wrote last finds
  * all the others' needs written, and their claims standing, for they wait. He is told. The
  * others find the circle broken, or, if they looked while he wrote, look again every
- * 40 ms. A chain that changes while it is followed is none: it is followed twice, and both
+ * 50 ms. A chain that changes while it is followed is none: it is followed twice, and both
  * walks must meet the same claims.
  */
 #ifndef WEFT_CODATA_LAZY_SHARED_H

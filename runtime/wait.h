@@ -8,7 +8,7 @@
 #include "runtime/wait_shared.h"
 
 #define WEFT_WAIT_RECHECK_NS \
-        (40 * WEFT_MSEC) /* a sleeper looks for the dead this often */
+        (50 * WEFT_MSEC) /* a sleeper looks for the dead this often */
 
 /* How long it has paid to spin: process-local, one for each thing waited for in a handle.
  * Shared by threads without harm: it is only a guess. Whoever looks at a lock takes the

@@ -9,7 +9,7 @@
  * next 126; there is none while there is no descriptor, and it sleeps. The thread is an
  * agent of its own, with a seat in each arena of which it watches an object.
  *
- * Progress  the descriptor follows the object within a wake-up, and within 40 ms even if
+ * Progress  the descriptor follows the object within a wake-up, and within 50 ms even if
  *           the process that should have woken it died.
  * Crash     nothing is left.
  * Threads   any; several may close the same one, and one of them does.

@@ -7,7 +7,7 @@
  *
  * Who calls weft_future_produce() has promised a value: if that thread ends, or its process
  * dies, or closes its last handle on the future before it has set it, the future
- * fails with EOWNERDEAD, and all who wait are told at once (of a death within 40 ms).
+ * fails with EOWNERDEAD, and all who wait are told at once (of a death within 50 ms).
  *
  * A future made by weft_future_then() is computed by the first who gets it, waits for it or
  * selects it once its source has ended; others wait for that one, and take over if he

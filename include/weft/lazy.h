@@ -9,7 +9,7 @@
  * The function gets the bytes as its input; one without input type as its argument. It may
  * force other lazies. Who would wait for himself that way, through other threads and
  * processes too, is told so (-EDEADLK): at least one of those in the circle, at once or
- * within 40 ms. That is for lazies of one arena that have not been removed.
+ * within 50 ms. That is for lazies of one arena that have not been removed.
  *
  * Values    any bytes, up to 1 GiB. Up to 8 lie in the lazy itself, more in a block.
  * Progress  blocking while somebody computes; afterwards wait-free.

@@ -7,7 +7,7 @@
  * Order     what was done before a post is seen after the wait that took its permit. Who
  *           is served first is luck; a wait for many may starve beside waits for one.
  * Crash     killed in post or wait: it has happened or it has not. Owned: what the dead
- *           held comes back when it is found dead (a waiter looks every 40 ms).
+ *           held comes back when it is found dead (a waiter looks every 50 ms).
  * Threads   any. Owned permits belong to the agent (thread) that took them.
  * Errors    -EAGAIN too few, and the deadline is WEFT_NOW; -ETIMEDOUT
  *           -EOVERFLOW post past the maximum: nothing is posted

@@ -5,7 +5,7 @@
  * is one clock for all processes of a machine, so a deadline may travel too.
  *
  * Blocking  a waiting call spins for a moment where that can pay, then sleeps on a
- *           shared futex; it looks again at least every 40 ms, so that a waker that
+ *           shared futex; it looks again at least every 50 ms, so that a waker that
  *           died between its change and its wake costs a moment, never a hang.
  * Threads   all calls here are safe from any thread and from signal handlers.
  */

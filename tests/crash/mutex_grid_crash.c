@@ -97,7 +97,7 @@ static void survive(struct crash *c)
 
 /* ---- a fourth, who never looks by himself ------------------------------------------ */
 
-/* Sleeps like a waiter, and not one of the parties; but he does not look again after 40 ms:
+/* Sleeps like a waiter, and not one of the parties; but he does not look again after 50 ms:
  * he shows that he is woken. */
 static _Noreturn void sleep_on(struct crash *c)
 {

@@ -274,15 +274,15 @@ static void an_edge_is_one_reading(void **state)
                 put(i);
                 assert_true(becomes_readable(fd));
         }
-        usleep(100000); /* two re-checks */
+        usleep(120000); /* two re-checks */
         assert_int_equal(read(fd, &v, sizeof v), sizeof v);
         assert_true(v == 1);
         for (uint64_t i = 0; i < 3; i++)
                 assert_int_equal(weft_queue_pop(queue, &v, WEFT_NOW), 0);
-        usleep(100000);
+        usleep(120000);
         while (read(fd, &v, sizeof v) > 0)
                 ; /* the helper may have looked before the pops */
-        usleep(100000);
+        usleep(120000);
         assert_int_equal(read(fd, &v, sizeof v), -1);
         assert_int_equal(errno, EAGAIN);
         assert_int_equal(weft_fd_close(fd), 0);

@@ -192,7 +192,7 @@ static void what_a_process_holds_others_see(void **state)
         drop(m);
 }
 
-/* A wake that is lost costs 40 ms: then this takes longer than a test may. */
+/* A wake that is lost costs 50 ms: then this takes longer than a test may. */
 struct handing {
         weft_mutex_t *m;
         struct gate come, gone;

@@ -352,7 +352,7 @@ static void an_owned_one_takes_only_back(void **state)
         drop(s);
 }
 
-/* A wake that is lost costs 40 ms: then this takes longer than a test may. */
+/* A wake that is lost costs 50 ms: then this takes longer than a test may. */
 enum { HANDINGS = 700 };
 
 struct handing {

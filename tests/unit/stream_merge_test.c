@@ -190,7 +190,7 @@ static void who_waits_sleeps(void **state)
                 weft_stream_t *m = weft_stream_merge(s, 2);
                 CHECK(weft_stream_pull(m, &item, 1, weft_after(60 * WEFT_MSEC)) ==
                       -ETIMEDOUT);
-                /* It looks every 40 ms, and where it was misled by turns of 1 ms. */
+                /* It looks every 50 ms, and where it was misled by turns of 1 ms. */
                 CHECK(c[0].pulls + c[1].pulls <= (lies ? 60 * 5 : 20));
                 CHECK(weft_queue_push(queue[2], &item, WEFT_NOW) == 0);
                 CHECK(weft_stream_pull(m, &item, 1, WEFT_NEVER) == 1 && item == 7);
