@@ -14,13 +14,18 @@
 #include "runtime/object.h"
 #include "runtime/wait.h"
 
-_Thread_local struct weft_me weft_me;
+static const weft_a64_t nobody; /* a mark that is nobody's */
+#define NOBODY ((struct weft_me){ .mark = &nobody })
+_Thread_local struct weft_me weft_me = { .mark = &nobody };
 static _Thread_local struct weft_agent *mine; /* this thread's agents, in all arenas */
 
 /* ---- this process --------------------------------------------------------- */
 
 static weft_a64_t never_alive; /* 0: before the constructor, nobody is who he was */
 weft_a64_t *weft_alive = &never_alive;
+static weft_a64_t *marks = &never_alive; /* those that are given, beside weft_alive */
+static uint32_t marks_max;
+static uint64_t last_mark;
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t thread_end;
 
@@ -32,7 +37,7 @@ static void forget_parent(void)
                 return;
         weft_arenas_forget_agents();
         mine = NULL;
-        weft_me = (struct weft_me){ 0 };
+        weft_me = NOBODY;
         weft_alive->raw = 1;
 }
 
@@ -68,13 +73,15 @@ static void after_fork(void)
 /* Before other constructors, which may use weft. */
 __attribute__((constructor(101))) static void process_begin(void)
 {
-        size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+        size_t bytes = 2 * (size_t)sysconf(_SC_PAGESIZE);
         void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (page == MAP_FAILED || madvise(page, bytes, MADV_WIPEONFORK))
                 abort(); /* no memory, or a kernel before 4.14: nothing can be promised */
         weft_alive = page;
         weft_alive->raw = 1;
+        marks = weft_alive + 1;
+        marks_max = (uint32_t)(bytes / sizeof *marks) - 1;
         if (pthread_key_create(&thread_end, leave_all) ||
             pthread_atfork(weft_registry_lock, weft_registry_unlock, after_fork))
                 abort();
@@ -120,7 +127,9 @@ static int settle(struct weft_agent *agent)
         /* All that is called here acts as him: who asks for this thread's agent must not
          * get, or even take, another seat. */
         struct weft_me was = weft_me;
-        weft_me = (struct weft_me){ .serial = agent->arena->serial, .agent = agent };
+        weft_me = (struct weft_me){ .serial = agent->arena->serial,
+                                    .agent = agent,
+                                    .mark = &nobody };
         weft_meet_forget(&agent->seat->meet);
         int rc = weft_objects_settle(agent);
         if (!rc)
@@ -276,6 +285,24 @@ static int find_seat(weft_arena_t *arena, struct weft_agent *agent)
         return -EMFILE;
 }
 
+/* A mark for an agent; if this process has very many of them, nobody's: then it takes the
+ * long ways. The registry is locked. */
+static const weft_a64_t *give_mark(void)
+{
+        for (uint32_t i = 0; i < marks_max; i++)
+                if (!weft_load_rlx(&marks[i])) {
+                        weft_store_rlx(&marks[i], ++last_mark);
+                        return &marks[i];
+                }
+        return &nobody;
+}
+
+static void take_mark(const weft_a64_t *mark)
+{
+        if (mark != &nobody)
+                weft_store_rlx(&marks[mark - marks], 0);
+}
+
 /* What this process had open while it had no agent may be gone, and another object in
  * its place. Such a handle gets an index that nobody ever touches: every use is told. */
 static void pin_open_handles(struct weft_agent *agent)
@@ -307,6 +334,7 @@ static int join(weft_arena_t *arena, struct weft_agent **out)
         agent->mine = mine;
         mine = agent;
         weft_registry_lock();
+        agent->mark = give_mark();
         bool first = !arena->agents;
         agent->next = arena->agents;
         arena->agents = agent;
@@ -335,7 +363,9 @@ int weft_agent_find(weft_arena_t *arena, struct weft_agent **out)
                 if (rc)
                         return rc;
         }
-        weft_me = (struct weft_me){ .serial = arena->serial, .agent = agent };
+        weft_me = (struct weft_me){ .serial = arena->serial,
+                                    .agent = agent,
+                                    .mark = agent->mark };
         *out = agent;
         return 0;
 }
@@ -373,15 +403,17 @@ static void leave_one(struct weft_agent *agent)
                         *at = agent->mine;
                         break;
                 }
-        weft_me = (struct weft_me){ 0 };
+        weft_me = NOBODY;
 
         (void)settle(agent); /* if it cannot, the seat stays HELD: dead, unsettled */
         weft_block_cache_drop(agent);
         pthread_mutex_unlock(life_of(agent->seat));
+        const weft_a64_t *mark = agent->mark;
         free(agent->touched);
         free(agent);
 
         weft_registry_lock();
+        take_mark(mark);
         arena->leaving--;
         (void)weft_arena_retire(arena);
         weft_registry_unlock();

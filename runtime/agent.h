@@ -19,6 +19,7 @@ struct weft_agent {
         struct weft_block_cache
                 *blocks;         /* its slabs: block.c; NULL until the first use */
         weft_a64_t *touched;     /* bit i: pinned directory entry i */
+        const weft_a64_t *mark;  /* its own: see weft_am_i() */
         struct weft_agent *next; /* of this process in this arena */
         struct weft_agent *mine; /* of this thread in other arenas */
 };
@@ -35,11 +36,31 @@ struct weft_last {
 struct weft_me {
         uint64_t serial;
         struct weft_agent *agent;
-        struct weft_last last; /* of that agent: 0 whenever he becomes another one */
+        const weft_a64_t *mark; /* the agent's; of nobody while this is nobody */
+        struct weft_last last;  /* of that agent: 0 whenever he becomes another one */
 };
 extern _Thread_local struct weft_me weft_me __attribute__((tls_model("initial-exec")));
 extern __attribute__((visibility("hidden")))
 weft_a64_t *weft_alive; /* 1 in the process that set it, 0 in its children */
+
+/*
+ * A mark is a number that no other agent of this process, of those of its parents that it knows
+ * of, and of its children ever had; and it lies where a fork leaves 0. So one comparison with
+ * what was noted tells a thread that it was there before, as this agent: that he has not left
+ * since, that it works in his arena, and that it is the same process.
+ */
+#define WEFT_NOBODY UINT64_MAX /* no mark is this */
+
+static inline uint64_t weft_agent_mark(const struct weft_agent *agent)
+{
+        uint64_t mark = weft_load_rlx(agent->mark);
+        return mark ? mark : WEFT_NOBODY;
+}
+
+static inline bool weft_am_i(const weft_a64_t *noted)
+{
+        return weft_is_acq(noted, weft_load_rlx(weft_me.mark));
+}
 
 /* Finds or takes this thread's seat. -EMFILE, -EROFS, -ENOMEM. */
 WEFT_CHECK int weft_agent_find(weft_arena_t *arena, struct weft_agent **agent);

@@ -9,6 +9,8 @@
  *   weft_cas16_acq_rel(p, &expect, v)  16 bytes; updates expect
  *   weft_choose_acq(p, word, &a, b)    a if *p is that word, else b
  *   weft_is_acq(p, word)               is *p that word?
+ *   weft_is_zero_acq(p)                is *p 0?
+ *   weft_has_high_rlx(p, bits)         has the upper half of *p any of these bits?
  *   weft_fence_seq(), weft_pause()
  *
  * on weft_a32_t, weft_a64_t and weft_a128_t, which nothing else may read or write.
@@ -217,22 +219,66 @@ other:
 #endif
 }
 
-/* ThreadSanitizer's own 16-byte operations hold a lock of this process alone, so that two
- * processes undo each other's: it is told of the real one instead. */
-static inline bool weft_cas16_acq_rel(weft_a128_t *p, struct weft_pair *expect,
-                                      struct weft_pair v)
+/* Likewise, is it 0? */
+static inline __attribute__((always_inline)) bool weft_is_zero_acq(const weft_a32_t *p)
 {
-        uint64_t old[2] = { expect->lo, expect->hi }, want[2] = { v.lo, v.hi }, was[2];
+        WEFT_STEP();
+#ifdef WEFT_TSAN
+        return !weft_load_acq(p);
+#else
+        __asm__ goto("cmpl $0, %0\n\tjne %l[other]"
+                     :
+                     : "m"(p->raw)
+                     : "cc", "memory"
+                     : other);
+        return true;
+other:
+        return false;
+#endif
+}
+
+/* Likewise, has the upper half any of these bits? */
+static inline __attribute__((always_inline)) bool weft_has_high_rlx(const weft_a64_t *p,
+                                                                    uint32_t bits)
+{
+        WEFT_STEP();
+#ifdef WEFT_TSAN
+        return weft_load_rlx(p) >> 32 & bits;
+#else
+        const uint32_t *high = (const uint32_t *)(const void *)&p->raw + 1;
+        __asm__ goto("testl %1, %0\n\tjne %l[some]"
+                     :
+                     : "m"(*high), "ir"(bits)
+                     : "cc", "memory"
+                     : some);
+        return false;
+some:
+        return true;
+#endif
+}
+
+/* ThreadSanitizer's own 16-byte operations hold a lock of this process alone, so that two
+ * processes undo each other's: it is told of the real one instead. Not ck_pr's: rbx, which the
+ * instruction wants and a function must keep, is kept in a register and not on the stack, and
+ * the answer is left in the flags. */
+static inline __attribute__((always_inline)) bool
+weft_cas16_acq_rel(weft_a128_t *p, struct weft_pair *expect, struct weft_pair v)
+{
+        bool done;
         WEFT_STEP();
 #ifdef WEFT_TSAN
         __tsan_release(p);
 #endif
-        bool done = ck_pr_cas_64_2_value(p->raw, old, want, was);
+        __asm__ __volatile__("xchgq %%rbx, %[lo]\n\t"
+                             "lock cmpxchg16b (%[at])\n\t"
+                             "movq %[lo], %%rbx"
+                             : [lo] "+r"(v.lo), "=@ccz"(done), "+a"(expect->lo),
+                               "+d"(expect->hi)
+                             : [at] "S"(p), "c"(v.hi)
+                             : "memory");
 #ifdef WEFT_TSAN
         __tsan_acquire(p);
 #endif
-        expect->lo = was[0];
-        expect->hi = was[1];
         return done;
 }
 

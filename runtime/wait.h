@@ -87,6 +87,11 @@ static inline uint32_t weft_wait_waiters(const struct weft_wait_shared *wait)
         return (uint32_t)(weft_load_rlx(&wait->word) >> 32) & 0x7ffff;
 }
 
+static inline bool weft_wait_has_waiters(const struct weft_wait_shared *wait)
+{
+        return weft_has_high_rlx(&wait->word, 0x7ffff);
+}
+
 /* To be called after a locked operation that changed the state: wakes up to `n` who
  * sleep. Without sleepers it is one load. */
 static inline void weft_wait_signal(struct weft_wait_shared *wait, uint32_t n)

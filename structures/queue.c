@@ -273,14 +273,16 @@ static __attribute__((noinline)) int pop_one(void *queue, void *element,
         return n < 0 ? (int)n : 0;
 }
 
-int weft_queue_push_told(struct weft_queue_shared *sh, uint64_t t)
+__attribute__((noinline)) int weft_queue_push_told(struct weft_queue_shared *sh,
+                                                   uint64_t t)
 {
         weft_queue_hint(&sh->tail, t - 1, t);
         weft_wait_signal(&sh->not_empty, 1);
         return 0;
 }
 
-int weft_queue_pop_told(struct weft_queue_shared *sh, uint64_t h)
+__attribute__((noinline)) int weft_queue_pop_told(struct weft_queue_shared *sh,
+                                                  uint64_t h)
 {
         weft_queue_hint(&sh->head, h - 1, h);
         weft_wait_signal(&sh->not_full, 1);

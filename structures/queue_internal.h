@@ -60,6 +60,8 @@ struct weft_queue {
         struct weft_handle handle; /* first */
         uint64_t arena_serial;
         struct weft_queue_view v;
+        weft_a64_t
+                first_mark; /* whose `first` is, in a queue of words; else WEFT_NOBODY */
         struct weft_queue_mine first; /* whoever came first: found without a detour */
         struct weft_queue_mine *mine; /* the others', by seat */
         uint64_t serial;              /* of this handle in this process and its forks */

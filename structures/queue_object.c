@@ -153,6 +153,7 @@ int weft_queue_see(struct weft_handle *handle)
         q->mine = mine;
         q->serial = weft_add_rlx(&serials, 1) + 1;
         q->arena_serial = handle->arena->serial;
+        weft_store_rlx(&q->first_mark, WEFT_NOBODY);
         return 0;
 }
 
@@ -218,6 +219,9 @@ void weft_queue_meet(struct weft_queue_op *op)
         bool words = !v->boxes && v->element_bytes == sizeof(uint64_t);
 
         weft_store_rlx(&mine->word_sig, words ? op->agent->sig : 0);
+        if (mine == &op->q->first)
+                weft_store_rlx(&op->q->first_mark,
+                               words ? weft_agent_mark(op->agent) : WEFT_NOBODY);
         mine->tail = tail < WEFT_QUEUE_POSITION_MAX && tail > begin ? tail : begin;
         mine->head = head < WEFT_QUEUE_POSITION_MAX && head > begin ? head : begin;
         mine->idle = 0;

@@ -12,46 +12,42 @@
 int weft_queue_push_told(struct weft_queue_shared *sh, uint64_t t);
 int weft_queue_pop_told(struct weft_queue_shared *sh, uint64_t h);
 
-/* This thread's record, if it has one and this is a queue of words; else NULL. */
-static inline struct weft_queue_mine *weft_queue_word_mine(struct weft_queue *q)
+/* This thread's record, if it is not the first one, it has one, and this is a queue of
+ * words; else NULL. */
+static inline struct weft_queue_mine *weft_queue_word_other(struct weft_queue *q)
 {
         if (WEFT_UNLIKELY(weft_me.serial != q->arena_serial || !weft_alive->raw))
                 return NULL;
         const struct weft_agent *agent = weft_me.agent;
-        struct weft_queue_mine *mine = &q->first;
-        if (WEFT_UNLIKELY(weft_load_rlx(&mine->word_sig) != agent->sig)) {
-                mine = &q->mine[agent->index];
-                if (weft_load_rlx(&mine->word_sig) != agent->sig)
-                        return NULL;
-        }
-        return mine;
+        struct weft_queue_mine *mine = &q->mine[agent->index];
+        return weft_load_rlx(&mine->word_sig) == agent->sig ? mine : NULL;
 }
 
 static inline bool weft_queue_is_due(const struct weft_wait_shared *wait, uint64_t pos)
 {
-        return pos % WEFT_QUEUE_INTERVAL == 0 || weft_wait_waiters(wait) != 0;
+        return WEFT_UNLIKELY(pos % WEFT_QUEUE_INTERVAL == 0) ||
+               WEFT_UNLIKELY(weft_wait_has_waiters(wait));
 }
 
 /*
  * What has not happened, because something was not as usual, is left to `otherwise`, the
  * caller's call that ends it: and so nothing is saved or restored.
+ *
+ * Each locked instruction holds back all that follows it, and so every instruction here is
+ * paid for, eight in a cycle: hence the comparisons with memory.
  */
 typedef int weft_queue_push_fn(void *self, const void *element, uint64_t deadline);
 typedef int weft_queue_pop_fn(void *self, void *element, uint64_t deadline);
 
 static inline __attribute__((always_inline)) int
-weft_queue_push_word(struct weft_queue *queue, const void *element, uint64_t deadline,
-                     weft_queue_push_fn *otherwise, void *self)
+weft_queue_push_as(struct weft_queue *queue, struct weft_queue_mine *mine,
+                   const void *element, uint64_t deadline, weft_queue_push_fn *otherwise,
+                   void *self)
 {
-        struct weft_queue_mine *mine;
-        uint64_t value;
-        if (WEFT_UNLIKELY(!queue || !element) || !(mine = weft_queue_word_mine(queue)))
-                return otherwise(self, element, deadline);
-
-        uint64_t t = mine->tail;
+        uint64_t t = mine->tail, value;
         weft_a128_t *cell = &queue->v.cells[t & queue->v.mask];
-        if (WEFT_UNLIKELY(weft_load_rlx(&cell->lo) != 2 * t) ||
-            WEFT_UNLIKELY(weft_load_acq(&queue->v.sh->closing))) /* [C] */
+        if (WEFT_UNLIKELY(!weft_is_acq(&cell->lo, 2 * t)) ||         /* [O] */
+            WEFT_UNLIKELY(!weft_is_zero_acq(&queue->v.sh->closing))) /* [C] */
                 return otherwise(self, element, deadline);
         memcpy(&value, element, sizeof value);
         struct weft_pair seen = { 2 * t, weft_load_rlx(&cell->hi) };
@@ -61,34 +57,58 @@ weft_queue_push_word(struct weft_queue *queue, const void *element, uint64_t dea
                 return otherwise(self, element, deadline);
         mine->tail = ++t;
         struct weft_queue_shared *sh = queue->v.sh; /* loaded again, rather than kept */
-        return WEFT_UNLIKELY(weft_queue_is_due(&sh->not_empty, t))
-                       ? weft_queue_push_told(sh, t)
-                       : 0;
+        if (WEFT_UNLIKELY(weft_queue_is_due(&sh->not_empty, t)))
+                return weft_queue_push_told(sh, t);
+        return 0;
+}
+
+static inline __attribute__((always_inline)) int
+weft_queue_push_word(struct weft_queue *queue, const void *element, uint64_t deadline,
+                     weft_queue_push_fn *otherwise, void *self)
+{
+        if (WEFT_UNLIKELY(!queue || !element))
+                return otherwise(self, element, deadline);
+        if (WEFT_LIKELY(weft_am_i(&queue->first_mark)))
+                return weft_queue_push_as(queue, &queue->first, element, deadline,
+                                          otherwise, self);
+        struct weft_queue_mine *mine = weft_queue_word_other(queue);
+        return mine ? weft_queue_push_as(queue, mine, element, deadline, otherwise, self)
+                    : otherwise(self, element, deadline);
+}
+
+static inline __attribute__((always_inline)) int
+weft_queue_pop_as(struct weft_queue *queue, struct weft_queue_mine *mine, void *element,
+                  uint64_t deadline, weft_queue_pop_fn *otherwise, void *self)
+{
+        uint64_t h = mine->head, full = 2 * h + 1;
+        weft_a128_t *cell = &queue->v.cells[h & queue->v.mask];
+        if (WEFT_UNLIKELY(!weft_is_acq(&cell->lo, full))) /* [P] before the value */
+                return otherwise(self, element, deadline);
+        uint64_t value = weft_load_rlx(&cell->hi);
+        uint64_t empty = full + 2 * queue->v.mask + 1;
+        if (WEFT_UNLIKELY(
+                    !weft_cas_acq_rel(&cell->lo, &full, empty))) /* [P] [O] LP of pop */
+                return otherwise(self, element, deadline);
+        memcpy(element, &value, sizeof value);
+        mine->head = ++h;
+        struct weft_queue_shared *sh = queue->v.sh;
+        if (WEFT_UNLIKELY(weft_queue_is_due(&sh->not_full, h)))
+                return weft_queue_pop_told(sh, h);
+        return 0;
 }
 
 static inline __attribute__((always_inline)) int
 weft_queue_pop_word(struct weft_queue *queue, void *element, uint64_t deadline,
                     weft_queue_pop_fn *otherwise, void *self)
 {
-        struct weft_queue_mine *mine;
-        if (WEFT_UNLIKELY(!queue || !element) || !(mine = weft_queue_word_mine(queue)))
+        if (WEFT_UNLIKELY(!queue || !element))
                 return otherwise(self, element, deadline);
-
-        uint64_t h = mine->head;
-        weft_a128_t *cell = &queue->v.cells[h & queue->v.mask];
-        uint64_t lo = weft_load_acq(&cell->lo); /* [P] before the value */
-        if (WEFT_UNLIKELY(lo != 2 * h + 1))
-                return otherwise(self, element, deadline);
-        uint64_t value = weft_load_rlx(&cell->hi);
-        if (WEFT_UNLIKELY(!weft_cas_acq_rel(/* [P] [O] LP of pop */
-                                            &cell->lo, &lo, 2 * (h + queue->v.mask + 1))))
-                return otherwise(self, element, deadline);
-        memcpy(element, &value, sizeof value);
-        mine->head = ++h;
-        struct weft_queue_shared *sh = queue->v.sh;
-        return WEFT_UNLIKELY(weft_queue_is_due(&sh->not_full, h))
-                       ? weft_queue_pop_told(sh, h)
-                       : 0;
+        if (WEFT_LIKELY(weft_am_i(&queue->first_mark)))
+                return weft_queue_pop_as(queue, &queue->first, element, deadline,
+                                         otherwise, self);
+        struct weft_queue_mine *mine = weft_queue_word_other(queue);
+        return mine ? weft_queue_pop_as(queue, mine, element, deadline, otherwise, self)
+                    : otherwise(self, element, deadline);
 }
 
 #endif
