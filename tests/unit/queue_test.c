@@ -1,5 +1,10 @@
 /* tests/unit/queue_test.c -- the queue: order, copies, handles, processes. */
 #define _GNU_SOURCE
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/object.h"
 #include "tests/unit/queue_kit.h"
 
 /* ---- order and size --------------------------------------------------------- */
@@ -320,6 +325,51 @@ static void a_handle_goes_on_in_a_forked_child(void **state)
         }
 }
 
+static int list_me(const struct weft_agent_info *agent, void *context)
+{
+        *(bool *)context |= agent->pid == (uint32_t)getpid();
+        return 0;
+}
+
+static void *push_as_a_sibling(void *queue)
+{
+        uint64_t x = 2;
+        CHECK(weft_agent_join(arena) == 0);
+        CHECK(!weft_handle_me(queue));
+        CHECK(weft_queue_push(queue, &x, WEFT_NOW) == 0);
+        CHECK(weft_handle_me(queue) != NULL);
+        CHECK(weft_queue_push(queue, &x, WEFT_NOW) == 0);
+        return NULL;
+}
+
+/* On the shortest way too: he has a seat, and entered, so that his death will be heard of. That
+ * child comes without fork(), which would tell. */
+static void who_uses_it_is_known_there(void **state)
+{
+        pthread_t thread;
+        uint64_t x = 1;
+        (void)state;
+        weft_queue_t *q = make("q", 8, 8, 0);
+        for (int i = 0; i < 2; i++)
+                CHECK(weft_queue_push(q, &x, WEFT_NOW) == 0);
+        CHECK(pthread_create(&thread, NULL, push_as_a_sibling, q) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+        pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        CHECK(pid >= 0);
+        if (!pid) {
+                bool listed = false;
+                bool pushed = !weft_queue_push(q, &x, WEFT_NOW) &&
+                              !weft_agent_list(arena, list_me, &listed);
+                _exit(pushed && listed ? 0 : 1);
+        }
+        assert_int_equal(child_end(pid), 0);
+        weft_agent_leave(arena);
+        CHECK(weft_queue_push(q, &x, WEFT_NOW) == 0);
+        CHECK(weft_handle_me((void *)q) != NULL);
+        assert_int_equal(info_of(q).length, 6);
+        drop(q, "q");
+}
+
 static void look_only(void *context)
 {
         (void)context;
@@ -373,6 +423,7 @@ int main(void)
                 TEST(a_queue_says_what_it_is),
                 TEST(two_processes_at_two_addresses),
                 TEST(a_handle_goes_on_in_a_forked_child),
+                TEST(who_uses_it_is_known_there),
                 TEST(read_only_looks_and_changes_nothing),
         };
 
