@@ -4,7 +4,13 @@
 #include "structures/queue_internal.h"
 #include "structures/queue_word.h"
 
-enum { ROOM_MOST = 64, ROOM_PAUSES = 128 };
+enum {
+        ROOM_MOST = 64,
+        ROOM_PAUSES = 128,
+        LOST_LEAST = 8, /* pauses */
+        LOST_MOST = 128,
+        LOST_NEAR = 1024, /* positions */
+};
 
 /* ---- walking ------------------------------------------------------------- */
 
@@ -97,6 +103,21 @@ static inline void store_value(const struct weft_queue_view *v, uint8_t *to,
                 memcpy(to, &value, v->element_bytes);
 }
 
+/* Somebody else was quicker at `pos`. Two who push at once take the line from each other at each
+ * element; while one of them waits, the other has it to himself: so he waits the longer, the
+ * more often it happens. */
+static void lose(struct weft_queue_lost *lost, uint64_t pos)
+{
+        uint32_t pauses = pos - lost->at < LOST_NEAR ? 2 * lost->pauses : 0;
+        if (pauses < LOST_LEAST)
+                pauses = LOST_LEAST;
+        if (pauses > LOST_MOST)
+                pauses = LOST_MOST;
+        *lost = (struct weft_queue_lost){ pos, pauses };
+        while (pauses--)
+                weft_pause();
+}
+
 /* Crash in push: before the CAS16 nothing has happened, after it all has. */
 static int push_values(struct weft_queue_op *op)
 {
@@ -121,6 +142,8 @@ static int push_values(struct weft_queue_op *op)
                         done++;
                         t++;
                         from += v->element_bytes;
+                } else {
+                        lose(&op->mine->push_lost, t);
                 }
         }
         op->mine->tail = t;
@@ -155,6 +178,8 @@ static int pop_values(struct weft_queue_op *op)
                         done++;
                         h++;
                         to += v->element_bytes;
+                } else {
+                        lose(&op->mine->pop_lost, h);
                 }
         }
         op->mine->head = h;

@@ -46,13 +46,20 @@ struct weft_queue_grip {
         uint32_t box;
 };
 
+/* When somebody else was quicker, the last time. */
+struct weft_queue_lost {
+        uint64_t at;     /* the position */
+        uint32_t pauses; /* that he was given then */
+};
+
 /* What a handle remembers for one agent of this process. Only that agent's thread uses
  * it, `who` and `word_sig` apart; and who closes the handle. */
 struct weft_queue_mine {
         _Alignas(WEFT_LINE) weft_a64_t who; /* pid << 32 | sig; 0: nobody yet */
         weft_a32_t word_sig;                /* its sig in a queue of words, else 0 */
         uint64_t tail, head;                /* where it was last */
-        uint32_t idle;                      /* grips of HELD hands */
+        struct weft_queue_lost push_lost, pop_lost;
+        uint32_t idle; /* grips of HELD hands */
         struct weft_queue_grip grips[WEFT_QUEUE_GRIPS];
 };
 

@@ -224,6 +224,7 @@ void weft_queue_meet(struct weft_queue_op *op)
                                words ? weft_agent_mark(op->agent) : WEFT_NOBODY);
         mine->tail = tail < WEFT_QUEUE_POSITION_MAX && tail > begin ? tail : begin;
         mine->head = head < WEFT_QUEUE_POSITION_MAX && head > begin ? head : begin;
+        mine->push_lost = mine->pop_lost = (struct weft_queue_lost){ 0 };
         mine->idle = 0;
         op->mine = mine;
 }
