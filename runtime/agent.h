@@ -59,7 +59,7 @@ static inline uint64_t weft_agent_mark(const struct weft_agent *agent)
 
 static inline bool weft_am_i(const weft_a64_t *noted)
 {
-        return weft_is_acq(noted, weft_load_rlx(weft_me.mark));
+        return weft_is_rlx(noted, weft_load_rlx(weft_me.mark));
 }
 
 /* Finds or takes this thread's seat. -EMFILE, -EROFS, -ENOMEM. */

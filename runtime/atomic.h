@@ -8,7 +8,7 @@
  *   weft_or_acq_rel(p, v), weft_and_acq_rel(p, v)     old value (or: bit sets)
  *   weft_cas16_acq_rel(p, &expect, v)  16 bytes; updates expect
  *   weft_choose_acq(p, word, &a, b)    a if *p is that word, else b
- *   weft_is_acq(p, word)               is *p that word?
+ *   weft_is_{rlx,acq}(p, word)         is *p that word?
  *   weft_is_zero_acq(p)                is *p 0?
  *   weft_has_high_rlx(p, bits)         has the upper half of *p any of these bits?
  *   weft_fence_seq(), weft_pause()
@@ -218,6 +218,8 @@ other:
         return false;
 #endif
 }
+
+#define weft_is_rlx(p, word) weft_is_acq(p, word)
 
 /* Likewise, is it 0? */
 static inline __attribute__((always_inline)) bool weft_is_zero_acq(const weft_a32_t *p)

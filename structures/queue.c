@@ -7,6 +7,8 @@
 enum {
         ROOM_MOST = 64,
         ROOM_PAUSES = 128,
+        STREAM_LEAST = 2, /* elements in a row */
+        STREAM_MOST = 65536,
         LOST_LEAST = 8, /* pauses */
         LOST_MOST = 128,
         LOST_NEAR = 1024, /* positions */
@@ -203,21 +205,58 @@ int weft_queue_at_end(struct weft_queue_op *op, int rc)
         return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
 }
 
+/* While `cell` is at `phase`; but not for long. True: it is no more. */
+static bool let_pass(const weft_a128_t *cell, uint64_t phase)
+{
+        for (int i = 0; i < ROOM_PAUSES; i++) {
+                if (weft_load_rlx(&cell->lo) != phase)
+                        return true;
+                weft_pause();
+        }
+        return false;
+}
+
+/* So many cells ahead does he look who leaves the other side alone. */
+static uint64_t room_of(const struct weft_queue_view *v)
+{
+        uint64_t n = v->mask + 1;
+        return n / 8 < ROOM_MOST ? n / 8 : ROOM_MOST;
+}
+
 /* Who waits at a full queue and pushes into each cell as it is popped takes the line away
  * from the popper, whose next element is in it too; and so each waits for that line at each
  * element. So he looks at a cell that comes later, until that is free as well; but not for
  * long, for others may not pop so many. */
-void weft_queue_let_pop(const struct weft_queue_op *op)
+bool weft_queue_let_pop(const struct weft_queue_op *op)
 {
         const struct weft_queue_view *v = &op->q->v;
-        uint64_t n = v->mask + 1, room = n / 8 < ROOM_MOST ? n / 8 : ROOM_MOST;
-        uint64_t p = op->mine->tail + room;
-        const weft_a128_t *cell = &v->cells[p & v->mask];
-        for (int i = 0; room && i < ROOM_PAUSES; i++) {
-                if (weft_load_rlx(&cell->lo) != 2 * (p - n) + 1)
-                        break;
-                weft_pause();
-        }
+        uint64_t room = room_of(v), p = op->mine->tail + room;
+        return !room || let_pass(&v->cells[p & v->mask], 2 * (p - v->mask - 1) + 1);
+}
+
+/* Who finds it empty looks at each cell as it is pushed, likewise. */
+static bool let_push(const struct weft_queue_op *op)
+{
+        const struct weft_queue_view *v = &op->q->v;
+        uint64_t p = op->mine->head + room_of(v);
+        return let_pass(&v->cells[p & v->mask], 2 * p);
+}
+
+/* It is full, or empty, at `pos`: shall the other side be left alone for a moment, by who does
+ * not want to wait? After a stream; and if that was in vain, after a longer one: perhaps it
+ * comes in bursts. True: look again. */
+static bool leave_alone(struct weft_queue_op *op, struct weft_queue_stream *s,
+                        uint64_t pos, bool (*let)(const struct weft_queue_op *op))
+{
+        uint64_t row = pos - s->from;
+        s->from = pos;
+        if (row < STREAM_LEAST || row < s->many || room_of(&op->q->v) < STREAM_LEAST)
+                return false;
+        if (let(op))
+                s->many = 0;
+        else
+                s->many = row < STREAM_MOST / 2 ? 2 * (uint32_t)row : STREAM_MOST;
+        return true;
 }
 
 /* ---- copying calls --------------------------------------------------------- */
@@ -260,6 +299,9 @@ static int64_t push_some(struct weft_queue *q, const void *from, size_t n,
         int rc = weft_queue_begin(q, &op);
         if (WEFT_LIKELY(!rc))
                 rc = attempt_push(&op);
+        if (rc == -EAGAIN && deadline == WEFT_NOW &&
+            leave_alone(&op, &op.mine->pushes, op.mine->tail, weft_queue_let_pop))
+                rc = attempt_push(&op);
         if (rc == -EAGAIN && deadline != WEFT_NOW)
                 rc = weft_queue_wait_push(&op, attempt_push, deadline);
         return rc ? rc : (int64_t)op.done;
@@ -270,6 +312,8 @@ static int64_t pop_some(struct weft_queue *q, void *to, size_t n, uint64_t deadl
         struct weft_queue_op op = { .to = to, .n = n };
         int rc = weft_queue_begin(q, &op);
         if (WEFT_LIKELY(!rc))
+                rc = attempt_pop(&op);
+        if (rc == -EAGAIN && leave_alone(&op, &op.mine->pops, op.mine->head, let_push))
                 rc = attempt_pop(&op);
         if (rc == -EAGAIN && deadline != WEFT_NOW)
                 rc = weft_queue_wait_pop(&op, attempt_pop, deadline);

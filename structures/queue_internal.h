@@ -52,6 +52,12 @@ struct weft_queue_lost {
         uint32_t pauses; /* that he was given then */
 };
 
+/* How many in a row went, until it was full or empty. */
+struct weft_queue_stream {
+        uint64_t from; /* where it was that the last time */
+        uint32_t many; /* so many in a row are a stream */
+};
+
 /* What a handle remembers for one agent of this process. Only that agent's thread uses
  * it, `who` and `word_sig` apart; and who closes the handle. */
 struct weft_queue_mine {
@@ -59,6 +65,7 @@ struct weft_queue_mine {
         weft_a32_t word_sig;                /* its sig in a queue of words, else 0 */
         uint64_t tail, head;                /* where it was last */
         struct weft_queue_lost push_lost, pop_lost;
+        struct weft_queue_stream pushes, pops;
         uint32_t idle; /* grips of HELD hands */
         struct weft_queue_grip grips[WEFT_QUEUE_GRIPS];
 };
@@ -364,7 +371,7 @@ void weft_queue_pushed(struct weft_queue_op *op, uint64_t was, size_t n);
 void weft_queue_popped(struct weft_queue_op *op, uint64_t was, size_t n);
 
 /* It is full: waits a moment for room for more than one. */
-void weft_queue_let_pop(const struct weft_queue_op *op);
+bool weft_queue_let_pop(const struct weft_queue_op *op);
 
 /* Waits for room, or for an element, with `attempt`. */
 static inline int weft_queue_wait_push(struct weft_queue_op *op, int (*attempt)(void *),

@@ -225,6 +225,8 @@ void weft_queue_meet(struct weft_queue_op *op)
         mine->tail = tail < WEFT_QUEUE_POSITION_MAX && tail > begin ? tail : begin;
         mine->head = head < WEFT_QUEUE_POSITION_MAX && head > begin ? head : begin;
         mine->push_lost = mine->pop_lost = (struct weft_queue_lost){ 0 };
+        mine->pushes = (struct weft_queue_stream){ mine->tail, 0 };
+        mine->pops = (struct weft_queue_stream){ mine->head, 0 };
         mine->idle = 0;
         op->mine = mine;
 }
