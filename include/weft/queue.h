@@ -5,7 +5,8 @@
  * so that they can be filled and read in place.
  *
  * Progress  lock-free: whoever is stopped or killed at any instruction, the others go
- *           on. Waiting happens only where a deadline says so.
+ *           on. Waiting happens only where a deadline says so; a push or pop that finds
+ *           no room or nothing after several that did may look on for some microseconds.
  * Order     linearizable FIFO. What is redelivered comes before what was never
  *           delivered, in no order of its own.
  * Crash     a push has happened or it has not. A popped element belongs to its popper:
