@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include <weft/wait.h>
 
@@ -40,8 +41,17 @@ void *weft_map_aligned(int fd, uint64_t offset, uint64_t bytes, int prot, int fl
 
 /* The kernel asks all processors to put their lists of pages in order first, and waits for them:
  * on a crowded machine that has been half a minute. So it is done only where it was asked for, and
- * who has waited long does without for fifty times as long: there are small pages, too. */
+ * who has waited long does without for fifty times as long: there are small pages, too. What is
+ * work is not counted: where a virtual machine gets its memory from its host when it first
+ * touches it, that is most of the time, and would be so with small pages, too. */
 enum { LONG_NS = 1000000, DEAR = 50 }; /* a large page */
+
+static uint64_t worked(void)
+{
+        struct timespec t;
+        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 static weft_a64_t too_soon; /* of this process: until then, CLOCK_MONOTONIC */
 
@@ -51,11 +61,14 @@ static bool collapse(void *at, uint64_t bytes)
         if (begin < weft_load_rlx(&too_soon))
                 return false;
         int saved = errno;
+        uint64_t work = worked();
         bool done = madvise(at, bytes, MADV_COLLAPSE) == 0;
+        work = worked() - work;
         errno = saved;
         uint64_t end = weft_now(), took = end - begin;
-        if (took > bytes / WEFT_HUGE_BYTES * LONG_NS)
-                weft_store_rlx(&too_soon, end + took * DEAR);
+        uint64_t waited = took > work ? took - work : 0;
+        if (waited > bytes / WEFT_HUGE_BYTES * LONG_NS)
+                weft_store_rlx(&too_soon, end + waited * DEAR);
         return done;
 }
 
