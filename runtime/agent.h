@@ -101,13 +101,23 @@ static inline __attribute__((always_inline)) uint64_t weft_read_open(weft_a64_t 
         return was;
 }
 
+/* What it will say after that: who is in a hurry asks early. */
+static inline uint64_t weft_read_after(uint64_t was)
+{
+        return was & WEFT_READING_DEPTH ? was : was + WEFT_READING_DEPTH + 1;
+}
+
+static inline __attribute__((always_inline)) void weft_read_shut_to(weft_a64_t *reading,
+                                                                    uint64_t after)
+{
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        weft_store_rel(reading, after); /* [R] */
+}
+
 static inline __attribute__((always_inline)) void weft_read_shut(weft_a64_t *reading,
                                                                  uint64_t was)
 {
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (!(was & WEFT_READING_DEPTH))
-                was += WEFT_READING_DEPTH + 1;
-        weft_store_rel(reading, was); /* [R] */
+        weft_read_shut_to(reading, weft_read_after(was));
 }
 
 /* A fence in every thread that runs in a process which has registered for it, as all do

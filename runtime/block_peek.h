@@ -96,19 +96,30 @@ static inline void weft_peek_pass(weft_a64_t *word, uint64_t ref, weft_owner_t t
         weft_store_rel(word, (ref & ~WEFT_WHERE_MASK) + to.v); /* [B] LP */
 }
 
-/* weft_block_renew() of a block that was `from`'s all the time since its page was looked at in
- * this reading, until a moment ago. 0: it is not any more. The agent has signed. */
-static inline uint64_t weft_peek_renew(const struct weft_agent *agent,
-                                       const struct weft_glimpse *g, weft_a64_t *word,
-                                       uint64_t ref, weft_owner_t from)
+/* weft_block_renew() of a block of `from`'s, found out beforehand: its word as it is and as it
+ * will be, and the ref then. The agent has signed. */
+struct weft_renewal {
+        uint64_t was, is, ref;
+};
+
+static inline __attribute__((always_inline)) struct weft_renewal
+weft_peek_renewal(const struct weft_agent *agent, const struct weft_glimpse *g,
+                  uint64_t ref, weft_owner_t from)
 {
         uint64_t generation = weft_ref_generation((weft_ref_t){ ref });
-        uint64_t was = weft_word_make(generation, from);
         uint64_t next = weft_generation_next(generation);
         weft_owner_t me = weft_owner_make(WEFT_OWNER_AGENT, agent->sig);
-        return weft_cas_acq_rel(word, &was, weft_word_make(next, me)) /* [B] LP */
-                       ? next << WEFT_REF_WHERE_BITS | g->where
-                       : 0;
+        return (struct weft_renewal){ weft_word_make(generation, from),
+                                      weft_word_make(next, me),
+                                      next << WEFT_REF_WHERE_BITS | g->where };
+}
+
+/* It was `from`'s all the time since its page was looked at in this reading, until a moment
+ * ago. False: it is not any more. */
+static inline bool weft_peek_renew(weft_a64_t *word, const struct weft_renewal *r)
+{
+        uint64_t was = r->was;
+        return weft_cas_acq_rel(word, &was, r->is); /* [B] LP */
 }
 
 /* To be written soon. Which every processor of 64 bits takes, some of them as nothing; a

@@ -31,13 +31,6 @@ static inline uint64_t weft_map_word_at(const uint8_t *at)
         return word;
 }
 
-/* Bytes `skip` (1 to 8) to `skip` + 7 of two words. */
-static inline uint64_t weft_map_across(uint64_t a, uint64_t b, unsigned skip)
-{
-        unsigned bits = 8 * skip;
-        return a >> (bits - 8) >> 8 | b << (64 - bits) % 64;
-}
-
 /* Of a key of 16 to 32 bytes. */
 static inline struct weft_map_words weft_map_key_words(const void *key, uint32_t n)
 {
@@ -48,12 +41,17 @@ static inline struct weft_map_words weft_map_key_words(const void *key, uint32_t
         w.last[0] = w.first[0];
         w.last[1] = w.first[1];
         if (n > 16 && (uintptr_t)at % 8 == 0) {
-                unsigned whole = n > 24 ? 8 : 0;
-                uint64_t a = weft_map_word_at(at + whole);
-                uint64_t b = weft_map_word_at(at + whole + 8);
-                uint64_t c = weft_map_word_at(at + whole + 16);
-                w.last[0] = weft_map_across(a, b, n - 16 - whole);
-                w.last[1] = weft_map_across(b, c, n - 16 - whole);
+                /* Three words, of whose bytes the last 16 are from `skip` (1 to 8) on. All
+                 * shifts of one kind together: there is one register that says how far. */
+                unsigned beyond = n - 17, skip = 8 * beyond;
+                const uint8_t *from = at + (beyond & 8);
+                uint64_t a = weft_map_word_at(from), b = weft_map_word_at(from + 8);
+                uint64_t c = weft_map_word_at(from + 16);
+                uint64_t low = a >> (skip & 63), high = b >> (skip & 63);
+                __asm__("" : "+r"(low), "+r"(high));
+                skip = 56 - skip;
+                w.last[0] = low >> 8 | b << (skip & 63);
+                w.last[1] = high >> 8 | c << (skip & 63);
         } else if (n > 16) {
                 w.last[0] = weft_map_word_at(at + n - 16);
                 w.last[1] = weft_map_word_at(at + n - 8);
@@ -107,15 +105,28 @@ static inline int weft_map_words_are_right(uint64_t seed)
         return 1;
 }
 
+/* In which bits a word in shared memory differs. Of these the compiler cannot know that it could
+ * keep all of them for later. */
+static inline uint64_t weft_map_differs(const uint8_t *at, uint64_t word)
+{
+        const weft_map_any_t *from = (const void *)at;
+        uint64_t bits;
+        __asm__("movq %1, %0\n\txorq %2, %0"
+                : "=&r"(bits)
+                : "m"(*from), "rm"(word)
+                : "cc");
+        return bits;
+}
+
 /* Is a key in shared memory these bytes? */
 static inline bool weft_map_is_words(const uint8_t *at, const struct weft_map_words *w,
                                      uint32_t n)
 {
         const uint8_t *end = at + n;
-        return ((weft_map_word_at(at) ^ w->first[0]) |
-                (weft_map_word_at(at + 8) ^ w->first[1]) |
-                (weft_map_word_at(end - 16) ^ w->last[0]) |
-                (weft_map_word_at(end - 8) ^ w->last[1])) == 0;
+        return (weft_map_differs(at, w->first[0]) |
+                weft_map_differs(at + 8, w->first[1]) |
+                weft_map_differs(end - 16, w->last[0]) |
+                weft_map_differs(end - 8, w->last[1])) == 0;
 }
 
 #endif

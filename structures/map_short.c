@@ -87,7 +87,8 @@ home_of(uint64_t hash)
         return &buckets[hash >> (weft_me.last.of[WEFT_MAP_SHIFT] & 63)];
 }
 
-/* As weft_map_look_home(), with that glance, of what is being fetched already. */
+/* As weft_map_look_home(), with that glance, of what is being fetched already. `was` is what
+ * will stand there when the reading ends. */
 static inline __attribute__((always_inline)) bool at_home(struct weft_map *map,
                                                           struct weft_bucket_shared *home,
                                                           uint64_t hash, bool change,
@@ -96,7 +97,7 @@ static inline __attribute__((always_inline)) bool at_home(struct weft_map *map,
         const struct weft_last *last = &weft_me.last;
         weft_a128_t *root = &map->sh->root;
         g->reading = &weft_me.agent->seat->reading;
-        g->was = weft_read_open(g->reading);
+        g->was = weft_read_after(weft_read_open(g->reading));
         if (WEFT_UNLIKELY_MAP(weft_load_acq(&root->lo) !=
                               last->of[WEFT_MAP_REF]) ||           /* [R] */
             WEFT_UNLIKELY_MAP(change && weft_load_acq(&root->hi))) /* [R] */
@@ -112,18 +113,24 @@ static inline uint64_t value_at(uint32_t n)
         return sizeof(struct weft_map_entry_shared) + ((uint64_t)n + 7) / 8 * 8;
 }
 
-static inline uint64_t lengths_at(const struct weft_glimpse *g)
+/* The lengths of an entry as they lie there, both at once. */
+static inline uint64_t lengths_of(uint32_t key_bytes, uint64_t value_bytes)
 {
-        const struct weft_map_entry_shared *e = (const void *)g->at;
-        return weft_map_word_at((const uint8_t *)&e->key_bytes); /* both at once */
+        return key_bytes | value_bytes << 32;
+}
+
+static inline uint64_t lengths_at(const uint8_t *at)
+{
+        const struct weft_map_entry_shared *e = (const void *)at;
+        return weft_map_word_at((const uint8_t *)&e->key_bytes);
 }
 
 /* The entry is that of this key. */
 static inline __attribute__((always_inline)) bool
-is_of(const struct weft_glimpse *g, const struct weft_map_words *words, uint32_t n)
+is_of(const uint8_t *at, const struct weft_map_words *words, uint32_t n)
 {
-        return (uint32_t)lengths_at(g) == n &&
-               weft_map_is_words(g->at + sizeof(struct weft_map_entry_shared), words, n);
+        return (uint32_t)lengths_at(at) == n &&
+               weft_map_is_words(at + sizeof(struct weft_map_entry_shared), words, n);
 }
 
 /* ---- get ------------------------------------------------------------------------- */
@@ -143,28 +150,45 @@ static inline __attribute__((always_inline)) void copy_out(void *to, const uint8
         weft_map_copy_torn(to, from, bytes);
 }
 
-/* False: go the long way. `*length`: the room, then what the value has. */
+/* One whose value is not as long as the room for it. As read_entry(). */
+static __attribute__((noinline)) bool read_other(const uint8_t *at, uint64_t behind,
+                                                 const struct weft_map_words *words,
+                                                 uint32_t n, void *value,
+                                                 uint64_t *length)
+{
+        uint64_t begin = value_at(n), room = *length;
+        if (!is_of(at, words, n))
+                return false;
+        *length = lengths_at(at) >> 32;
+        if (*length > room)
+                return true;
+        if (*length > behind - begin)
+                return false;
+        copy_out(value, at + begin, *length);
+        return true;
+}
+
+/* False: go the long way. `*length`: the room, then what the value has. What is asked of the
+ * entry comes after all that can be said without it, for what waits for it is what
+ * keeps the next operation from beginning. */
 static inline __attribute__((always_inline)) bool
 read_entry(const struct weft_map *map, uint64_t ref, const struct weft_map_words *words,
            uint32_t n, void *value, uint64_t *length)
 {
         struct weft_glimpse g;
-        uint64_t begin = value_at(n), room = *length;
+        uint64_t begin = value_at(n), room = *length, lengths = lengths_of(n, room);
         if (!weft_peek(&map->peeker, ref, &g) ||
-            WEFT_UNLIKELY_MAP(weft_peek_behind(&g) < begin) ||
-            WEFT_UNLIKELY_MAP(!is_of(&g, words, n)))
+            WEFT_UNLIKELY_MAP(weft_peek_behind(&g) < begin))
                 return false;
-        *length = lengths_at(&g) >> 32;
-        if (WEFT_LIKELY_MAP(*length == room)) {
-                if (WEFT_UNLIKELY_MAP(room > weft_peek_behind(&g) - begin))
-                        return false;
-                __asm__("" : "+r"(room)); /* or the compiler takes the other one */
-                copy_out(value, g.at + begin, room);
-        } else if (*length < room) {
-                if (*length > weft_peek_behind(&g) - begin)
-                        return false;
-                copy_out(value, g.at + begin, *length);
-        }
+        const uint8_t *at = g.at;
+        bool fits = room <= weft_peek_behind(&g) - begin;
+        __asm__ volatile("" : "+r"(at), "+r"(lengths));
+        if (WEFT_UNLIKELY_MAP(!fits) || WEFT_UNLIKELY_MAP(lengths_at(at) != lengths))
+                return read_other(at, weft_peek_behind(&g), words, n, value, length);
+        if (WEFT_UNLIKELY_MAP(!weft_map_is_words(
+                    at + sizeof(struct weft_map_entry_shared), words, n)))
+                return false;
+        copy_out(value, at + begin, room);
         return true;
 }
 
@@ -172,7 +196,7 @@ int weft_map_block_get(struct weft_map *map, const void *key, uint32_t key_bytes
                        void *value, uint64_t *value_bytes, uint64_t *version)
 {
         struct weft_map_glanced g;
-        if (WEFT_LIKELY_MAP(value && value_bytes) && may(map, key, key_bytes)) {
+        if (may(map, key, key_bytes) && WEFT_LIKELY_MAP(value && value_bytes)) {
                 struct weft_map_words words = weft_map_key_words(key, key_bytes);
                 uint64_t hash = hash_of(map, &words, key_bytes);
                 struct weft_bucket_shared *home = home_of(hash);
@@ -181,12 +205,14 @@ int weft_map_block_get(struct weft_map *map, const void *key, uint32_t key_bytes
                 bool done =
                         at_home(map, home, hash, false, &g) &&
                         read_entry(map, g.pair.lo, &words, key_bytes, value, &length) &&
-                        weft_load_acq(&g.cell->hi) == g.pair.hi; /* [M] LP, if so */
-                weft_read_shut(g.reading, g.was);
+                        weft_is_acq(&g.cell->hi, g.pair.hi); /* [M] LP, if so */
+                weft_read_shut_to(g.reading, g.was);
                 if (WEFT_LIKELY_MAP(done)) {
-                        *value_bytes = length;
                         if (version)
                                 *version = weft_meta_version(g.pair.hi);
+                        if (WEFT_LIKELY_MAP(length == room))
+                                return 0;
+                        *value_bytes = length;
                         return length > room ? -EOVERFLOW : 0;
                 }
         }
@@ -247,15 +273,23 @@ has_spare(struct weft_map *map, const struct weft_map_desk_shared *desk, uint64_
                WEFT_LIKELY_MAP(bytes <= spare.room);
 }
 
+/* Word by word, for the same reason as with keys: who puts has often just written the value. */
+static inline __attribute__((always_inline)) void copy_words_in(uint8_t *to,
+                                                                const uint8_t *from)
+{
+        for (unsigned i = 0; i < 32; i += 8) {
+                uint64_t word = weft_map_word_at(from + i);
+                weft_copy_in(to + i, &word, 8);
+        }
+}
+
 static inline __attribute__((always_inline)) void copy_in(uint8_t *to, const void *value,
                                                           uint64_t bytes)
 {
         const uint8_t *from = value;
         if (WEFT_LIKELY_MAP(bytes - 32 <= 32)) {
-                weft_copy_in(to, from, 16);
-                weft_copy_in(to + 16, from + 16, 16);
-                weft_copy_in(to + bytes - 32, from + bytes - 32, 16);
-                weft_copy_in(to + bytes - 16, from + bytes - 16, 16);
+                copy_words_in(to, from);
+                copy_words_in(to + bytes - 32, from + bytes - 32);
         } else {
                 weft_copy_in(to, from, bytes);
         }
@@ -286,13 +320,11 @@ make(struct weft_map *map, struct weft_map_desk_shared *desk,
 /* What was replaced becomes the idle block. */
 static inline __attribute__((always_inline)) void
 put_away(struct weft_map *map, struct weft_map_desk_shared *desk, uint64_t was,
-         const struct weft_glimpse *g, weft_a64_t *word, const struct weft_class *c)
+         const struct weft_renewal *r, weft_a64_t *word, const struct weft_class *c)
 {
         if (WEFT_LIKELY_MAP(!weft_load_acq(&map->sh->viewed)) || /* [V] */
             !weft_map_viewed(map, was)) {
-                set_spare(weft_peek_renew(weft_me.agent, g, word, was,
-                                          weft_handle_owner(&map->handle)),
-                          word, c);
+                set_spare(weft_peek_renew(word, r) ? r->ref : 0, word, c);
                 weft_store_rlx(&desk->idle_room, spare.room);
                 weft_store_rlx(&desk->idle, spare.ref);
         }
@@ -300,7 +332,8 @@ put_away(struct weft_map *map, struct weft_map_desk_shared *desk, uint64_t was,
         weft_store_rel(&desk->fresh, 0); /* [D] */
 }
 
-/* The entry that was made takes the place of what is there. */
+/* The entry that was made takes the place of what is there. As in read_entry(), what can be
+ * done before that is looked at is; the desk may call `old` what stays. */
 static inline __attribute__((always_inline)) bool
 replace(struct weft_map *map, struct weft_map_desk_shared *desk,
         const struct weft_map_glanced *g, const struct weft_map_words *words, uint32_t n,
@@ -312,23 +345,27 @@ replace(struct weft_map *map, struct weft_map_desk_shared *desk,
         if (!weft_peek(&map->peeker, pair.lo, &there) ||
             WEFT_UNLIKELY_MAP(weft_peek_behind(&there) < value_at(n)))
                 return false;
+        const uint8_t *at = there.at;
+        weft_fetch_to_write(at); /* where the next one will be made, */
+        weft_fetch_to_write(at + LINE);
         weft_a64_t *word = weft_peek_word(&map->peeker, &there, &c);
         if (WEFT_UNLIKELY_MAP(!word))
                 return false;
-        weft_fetch_to_write(there.at); /* where the next one will be made, */
-        weft_fetch_to_write(there.at + LINE);
         weft_fetch_to_write(word);
         for (uint64_t line = 2 * LINE; line < bytes; line += LINE)
-                weft_fetch_to_write(there.at + line);
-        if (WEFT_UNLIKELY_MAP(!is_of(&there, words, n)))
-                return false;
+                weft_fetch_to_write(at + line);
         struct weft_pair is = { spare.ref, weft_meta_make(weft_meta_version(pair.hi) + 1,
                                                           0, WEFT_SLOT_MEMBER) };
         uint64_t was = pair.lo;
-        weft_store_rel(&desk->old, was);             /* [D] */
-        if (!weft_cas16_acq_rel(g->cell, &pair, is)) /* [M] LP */
+        struct weft_renewal r = weft_peek_renewal(weft_me.agent, &there, was,
+                                                  weft_handle_owner(&map->handle));
+        weft_store_rel(&desk->old, was); /* [D] */
+        __asm__ volatile(""
+                         : "+r"(at), "+r"(r.is), "+r"(r.was), "+r"(r.ref), "+r"(is.hi));
+        if (WEFT_UNLIKELY_MAP(!is_of(at, words, n)) ||
+            !weft_cas16_acq_rel(g->cell, &pair, is)) /* [M] LP */
                 return false;
-        put_away(map, desk, was, &there, word, c);
+        put_away(map, desk, was, &r, word, c);
         return true;
 }
 
@@ -351,14 +388,13 @@ static inline __attribute__((always_inline)) int put_shortly(struct weft_map *ma
         weft_fetch_to_write(&home->control);
         weft_fetch_to_write(&home->key3);
         weft_map_fetch_next(home);
-        struct weft_map_desk_shared *desk =
-                weft_desk_at(&map->desks, weft_me.agent->index);
+        struct weft_map_desk_shared *desk = (void *)weft_me.last.of[WEFT_MAP_DESK];
         if (WEFT_UNLIKELY_MAP(!desk) || !has_spare(map, desk, value_at(n) + bytes) ||
             !make(map, desk, &words, n, value, bytes))
                 return -ESTALE;
         bool done = at_home(map, home, hash, true, &g) &&
                     replace(map, desk, &g, &words, n, bytes);
-        weft_read_shut(g.reading, g.was);
+        weft_read_shut_to(g.reading, g.was);
         return WEFT_LIKELY_MAP(done) ? 0 : 1;
 }
 
