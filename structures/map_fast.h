@@ -42,6 +42,14 @@ weft_map_fetch_next(const struct weft_bucket_shared *home)
         __builtin_prefetch(&home[1].key3);
 }
 
+static inline __attribute__((always_inline)) void
+weft_map_fetch_home(const struct weft_bucket_shared *home)
+{
+        __builtin_prefetch(home);
+        __builtin_prefetch(&home->key3);
+        weft_map_fetch_next(home);
+}
+
 /* Which slots have this word as key: without a branch for each, for that is guessed wrong
  * most times, and the guess costs the whole wait for memory. */
 static inline __attribute__((always_inline)) uint32_t

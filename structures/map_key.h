@@ -40,7 +40,7 @@ static inline struct weft_map_words weft_map_key_words(const void *key, uint32_t
         w.first[1] = weft_map_word_at(at + 8);
         w.last[0] = w.first[0];
         w.last[1] = w.first[1];
-        if (n > 16 && (uintptr_t)at % 8 == 0) {
+        if (__builtin_expect(n > 16 && (uintptr_t)at % 8 == 0, 1)) {
                 /* Three words, of whose bytes the last 16 are from `skip` (1 to 8) on. All
                  * shifts of one kind together: there is one register that says how far. */
                 unsigned beyond = n - 17, skip = 8 * beyond;

@@ -48,13 +48,20 @@ void weft_map_short_note(struct weft_map *map)
         weft_peeker_renew(&map->peeker, map->handle.arena);
 }
 
-/* What all has been said of weft_map_may(), and that the key is one for here. */
-static inline __attribute__((always_inline)) bool may(const struct weft_map *map,
-                                                      const void *key, uint32_t n)
+/* The key is one for here, and this thread came with this handle last: what is remembered of
+ * that may be looked at. */
+static inline __attribute__((always_inline)) bool knows(const struct weft_map *map,
+                                                        const void *key, uint32_t n)
 {
         return WEFT_LIKELY_MAP(weft_me.last.handle == weft_map_number(map, false)) &&
-               WEFT_LIKELY_MAP(weft_alive->raw) && WEFT_LIKELY_MAP(key != NULL) &&
+               WEFT_LIKELY_MAP(key != NULL) &&
                WEFT_LIKELY_MAP(n - map->short_from < map->short_span);
+}
+
+/* And it is who it was then. What else there is to ask is asked when the home is on its way. */
+static inline __attribute__((always_inline)) bool is_himself(void)
+{
+        return WEFT_LIKELY_MAP(weft_alive->raw);
 }
 
 static inline __attribute__((always_inline)) uint64_t
@@ -192,30 +199,41 @@ read_entry(const struct weft_map *map, uint64_t ref, const struct weft_map_words
         return true;
 }
 
+/* 0; -EOVERFLOW; -ESTALE: go the long way. */
+static inline __attribute__((always_inline)) int
+get_shortly(struct weft_map *map, const void *key, uint32_t n, void *value,
+            uint64_t *value_bytes, uint64_t *version)
+{
+        struct weft_map_glanced g;
+        if (!knows(map, key, n))
+                return -ESTALE;
+        struct weft_map_words words = weft_map_key_words(key, n);
+        uint64_t hash = hash_of(map, &words, n);
+        struct weft_bucket_shared *home = home_of(hash);
+        weft_map_fetch_home(home);
+        if (!is_himself() || WEFT_UNLIKELY_MAP(!value) || WEFT_UNLIKELY_MAP(!value_bytes))
+                return -ESTALE;
+        uint64_t room = *value_bytes, length = room;
+        bool done = at_home(map, home, hash, false, &g) &&
+                    read_entry(map, g.pair.lo, &words, n, value, &length) &&
+                    weft_is_acq(&g.cell->hi, g.pair.hi); /* [M] LP, if so */
+        weft_read_shut_to(g.reading, g.was);
+        if (WEFT_UNLIKELY_MAP(!done))
+                return -ESTALE;
+        if (version)
+                *version = weft_meta_version(g.pair.hi);
+        if (WEFT_LIKELY_MAP(length == room))
+                return 0;
+        *value_bytes = length;
+        return length > room ? -EOVERFLOW : 0;
+}
+
 int weft_map_block_get(struct weft_map *map, const void *key, uint32_t key_bytes,
                        void *value, uint64_t *value_bytes, uint64_t *version)
 {
-        struct weft_map_glanced g;
-        if (may(map, key, key_bytes) && WEFT_LIKELY_MAP(value && value_bytes)) {
-                struct weft_map_words words = weft_map_key_words(key, key_bytes);
-                uint64_t hash = hash_of(map, &words, key_bytes);
-                struct weft_bucket_shared *home = home_of(hash);
-                uint64_t room = *value_bytes, length = room;
-                weft_map_fetch_next(home);
-                bool done =
-                        at_home(map, home, hash, false, &g) &&
-                        read_entry(map, g.pair.lo, &words, key_bytes, value, &length) &&
-                        weft_is_acq(&g.cell->hi, g.pair.hi); /* [M] LP, if so */
-                weft_read_shut_to(g.reading, g.was);
-                if (WEFT_LIKELY_MAP(done)) {
-                        if (version)
-                                *version = weft_meta_version(g.pair.hi);
-                        if (WEFT_LIKELY_MAP(length == room))
-                                return 0;
-                        *value_bytes = length;
-                        return length > room ? -EOVERFLOW : 0;
-                }
-        }
+        int rc = get_shortly(map, key, key_bytes, value, value_bytes, version);
+        if (WEFT_LIKELY_MAP(rc != -ESTALE))
+                return rc;
         return weft_map_block_get_slowly(map, key, key_bytes, value, value_bytes,
                                          version);
 }
@@ -233,10 +251,10 @@ static _Thread_local struct spare {
         uint64_t room; /* and of no more than this, are put into it */
 } spare __attribute__((tls_model("initial-exec")));
 
+/* What it is, but for its ref. */
 static inline __attribute__((always_inline)) void
-set_spare(uint64_t ref, weft_a64_t *word, const struct weft_class *c)
+describe_spare(weft_a64_t *word, const struct weft_class *c)
 {
-        spare.ref = ref;
         spare.word = word;
         if (WEFT_UNLIKELY_MAP(spare.class_ != c)) {
                 spare.class_ = c;
@@ -255,8 +273,9 @@ static __attribute__((noinline)) bool find_spare(struct weft_map *map, uint64_t 
                 word = weft_peek_word(&map->peeker, &g, &c);
         weft_read_end(weft_me.agent);
         spare.handle = word ? map->handle.number : 0;
+        spare.ref = ref;
         if (word)
-                set_spare(ref, word, c);
+                describe_spare(word, c);
         return word != NULL;
 }
 
@@ -320,12 +339,11 @@ make(struct weft_map *map, struct weft_map_desk_shared *desk,
 /* What was replaced becomes the idle block. */
 static inline __attribute__((always_inline)) void
 put_away(struct weft_map *map, struct weft_map_desk_shared *desk, uint64_t was,
-         const struct weft_renewal *r, weft_a64_t *word, const struct weft_class *c)
+         const struct weft_renewal *r, weft_a64_t *word)
 {
         if (WEFT_LIKELY_MAP(!weft_load_acq(&map->sh->viewed)) || /* [V] */
             !weft_map_viewed(map, was)) {
-                set_spare(weft_peek_renew(word, r) ? r->ref : 0, word, c);
-                weft_store_rlx(&desk->idle_room, spare.room);
+                spare.ref = weft_peek_renew(word, r) ? r->ref : 0;
                 weft_store_rlx(&desk->idle, spare.ref);
         }
         weft_store_rel(&desk->old, 0);   /* [D] */
@@ -359,28 +377,29 @@ replace(struct weft_map *map, struct weft_map_desk_shared *desk,
         uint64_t was = pair.lo;
         struct weft_renewal r = weft_peek_renewal(weft_me.agent, &there, was,
                                                   weft_handle_owner(&map->handle));
+        describe_spare(word, c);
+        weft_store_rlx(&desk->idle_room, spare.room);
         weft_store_rel(&desk->old, was); /* [D] */
         __asm__ volatile(""
                          : "+r"(at), "+r"(r.is), "+r"(r.was), "+r"(r.ref), "+r"(is.hi));
         if (WEFT_UNLIKELY_MAP(!is_of(at, words, n)) ||
-            !weft_cas16_acq_rel(g->cell, &pair, is)) /* [M] LP */
+            !weft_cas16_acq_rel(g->cell, &pair, is)) { /* [M] LP */
+                spare.handle = 0; /* what has been described is not his */
                 return false;
-        put_away(map, desk, was, &r, word, c);
+        }
+        put_away(map, desk, was, &r, word);
         return true;
 }
 
 /* 0; 1: the entry is made, but not in; -ESTALE: nothing has been done. The entry is made
  * while the bucket is on its way, before anybody knows whether the key is there: whoever
  * goes the long way after that needs it, too. */
-static inline __attribute__((always_inline)) int put_shortly(struct weft_map *map,
-                                                             const void *key, uint32_t n,
-                                                             const void *value,
-                                                             uint64_t bytes)
+static inline __attribute__((always_inline)) int
+put_shortly(struct weft_map *map, const void *key, uint32_t n, const void *value,
+            uint64_t bytes, uint64_t expires_ms)
 {
         struct weft_map_glanced g;
-        if (!may(map, key, n) || WEFT_UNLIKELY_MAP(!value) ||
-            WEFT_UNLIKELY_MAP(bytes - 1 >= VALUE_MOST) ||
-            (map->value_bytes && WEFT_UNLIKELY_MAP(bytes != map->value_bytes)))
+        if (!knows(map, key, n))
                 return -ESTALE;
         struct weft_map_words words = weft_map_key_words(key, n);
         uint64_t hash = hash_of(map, &words, n);
@@ -388,6 +407,10 @@ static inline __attribute__((always_inline)) int put_shortly(struct weft_map *ma
         weft_fetch_to_write(&home->control);
         weft_fetch_to_write(&home->key3);
         weft_map_fetch_next(home);
+        if (!is_himself() || WEFT_UNLIKELY_MAP(!value) || WEFT_UNLIKELY_MAP(expires_ms) ||
+            WEFT_UNLIKELY_MAP(bytes - 1 >= VALUE_MOST) ||
+            (map->value_bytes && WEFT_UNLIKELY_MAP(bytes != map->value_bytes)))
+                return -ESTALE;
         struct weft_map_desk_shared *desk = (void *)weft_me.last.of[WEFT_MAP_DESK];
         if (WEFT_UNLIKELY_MAP(!desk) || !has_spare(map, desk, value_at(n) + bytes) ||
             !make(map, desk, &words, n, value, bytes))
@@ -401,9 +424,7 @@ static inline __attribute__((always_inline)) int put_shortly(struct weft_map *ma
 int weft_map_block_put(struct weft_map *map, const void *key, uint32_t key_bytes,
                        const void *value, uint64_t value_bytes, uint64_t expires_ms)
 {
-        int rc = WEFT_LIKELY_MAP(!expires_ms)
-                         ? put_shortly(map, key, key_bytes, value, value_bytes)
-                         : -ESTALE;
+        int rc = put_shortly(map, key, key_bytes, value, value_bytes, expires_ms);
         if (WEFT_LIKELY_MAP(!rc))
                 return 0;
         return rc > 0 ? weft_map_block_put_made(map, key, key_bytes, spare.ref)
