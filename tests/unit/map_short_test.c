@@ -146,6 +146,71 @@ static void a_bare_fork_is_somebody_else(void **state)
         drop(m, "m");
 }
 
+/* The same of a map of blocks, whose idle block is the parent's, too: two children, two seats. */
+static void with_blocks_it_is(void **state)
+{
+        static const uint64_t key[3] = { 1, 2, 3 };
+        uint64_t value[8] = { 0 }, bytes = sizeof value;
+        weft_map_t *m = NULL;
+        (void)state;
+        CHECK(weft_map_create(arena, "m", &(struct weft_map_options){ 0 }, &m) == 0);
+        for (value[0] = 1; value[0] < 5; value[0]++)
+                assert_int_equal(weft_map_put(m, key, 24, value, sizeof value), 0);
+        for (int change = 0; change < 2; change++) {
+                pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+                CHECK(pid >= 0);
+                if (!pid) {
+                        value[0] = 100;
+                        int rc = change ? weft_map_put(m, key, 24, value, sizeof value)
+                                        : weft_map_get(m, key, 24, value, &bytes, NULL);
+                        _exit(rc || value[0] != (change ? 100 : 4) ||
+                              agents() != 2 + change);
+                }
+                assert_int_equal(child_end(pid), 0);
+        }
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(weft_map_get(m, key, 24, value, &bytes, NULL), 0);
+                assert_int_equal(value[0], 100 + i);
+                value[0]++;
+                assert_int_equal(weft_map_put(m, key, 24, value, sizeof value), 0);
+        }
+        drop(m, "m");
+}
+
+/* What is refused is refused on the short way, too. */
+static void what_is_no_value(void **state)
+{
+        static const uint64_t key[3] = { 1, 2, 3 };
+        const struct weft_map_options of_8 = { .key_bytes = 24, .value_bytes = 8 };
+        uint64_t value[2] = { 7, 8 }, bytes;
+        weft_map_t *m[2] = { NULL, NULL };
+        (void)state;
+        CHECK(weft_map_create(arena, "a", &(struct weft_map_options){ 0 }, &m[0]) == 0);
+        CHECK(weft_map_create(arena, "b", &of_8, &m[1]) == 0);
+        for (int which = 0; which < 2; which++) {
+                for (int i = 0; i < 4; i++)
+                        assert_int_equal(weft_map_put(m[which], key, 24, value, 8), 0);
+                assert_int_equal(weft_map_put(m[which], key, 24, NULL, 8), -EINVAL);
+                assert_int_equal(weft_map_put(m[which], NULL, 24, value, 8), -EINVAL);
+                assert_int_equal(weft_map_put(m[which], key, 0, value, 8), -EINVAL);
+                assert_int_equal(weft_map_put(m[which], key, 24, value, 16),
+                                 which ? -EINVAL : 0);
+                bytes = 16;
+                assert_int_equal(weft_map_get(m[which], NULL, 24, value, &bytes, NULL),
+                                 -EINVAL);
+                assert_int_equal(weft_map_get(m[which], key, 24, NULL, &bytes, NULL),
+                                 -EINVAL);
+                bytes = 0;
+                assert_int_equal(weft_map_get(m[which], key, 24, NULL, &bytes, NULL),
+                                 -EOVERFLOW);
+                assert_int_equal(bytes, which ? 8 : 16);
+                assert_int_equal(weft_map_get(m[which], key, 24, value, NULL, NULL),
+                                 which ? 0 : -EINVAL);
+        }
+        drop(m[0], "a");
+        drop(m[1], "b");
+}
+
 /* The table has become another one since this thread came last, by another process. */
 static void fill(void *context)
 {
@@ -360,6 +425,15 @@ static void bytes_that_lie(void **state)
                 bytes = sizeof value;
                 assert_true(weft_map_get(m, key, 24, value, &bytes, NULL) < 0);
         }
+        static uint8_t large[70000]; /* room enough for the lie, and just that */
+        for (size_t i = 1; i < 3; i++)
+                for (uint64_t more = 0; more < 2; more++) {
+                        e->value_bytes = lies[i];
+                        bytes = lies[i] + more;
+                        if (bytes > sizeof large)
+                                continue;
+                        assert_true(weft_map_get(m, key, 24, large, &bytes, NULL) < 0);
+                }
         e->value_bytes = 64;
         bytes = sizeof value;
         assert_int_equal(weft_map_get(m, key, 24, value, &bytes, NULL), 0);
@@ -564,6 +638,8 @@ int main(void)
                 TEST(maps_are_told_apart),
                 TEST(who_leaves_is_forgotten),
                 TEST(a_bare_fork_is_somebody_else),
+                TEST(with_blocks_it_is),
+                TEST(what_is_no_value),
                 TEST(others_change_the_table),
                 TEST(blocks_are_no_words),
                 TEST(many_at_a_time),
