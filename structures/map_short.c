@@ -394,9 +394,10 @@ replace(struct weft_map *map, struct weft_map_desk_shared *desk,
 /* 0; 1: the entry is made, but not in; -ESTALE: nothing has been done. The entry is made
  * while the bucket is on its way, before anybody knows whether the key is there: whoever
  * goes the long way after that needs it, too. */
-static inline __attribute__((always_inline)) int
-put_shortly(struct weft_map *map, const void *key, uint32_t n, const void *value,
-            uint64_t bytes, uint64_t expires_ms)
+static inline __attribute__((always_inline)) int put_shortly(struct weft_map *map,
+                                                             const void *key, uint32_t n,
+                                                             const void *value,
+                                                             uint64_t bytes)
 {
         struct weft_map_glanced g;
         if (!knows(map, key, n))
@@ -407,7 +408,7 @@ put_shortly(struct weft_map *map, const void *key, uint32_t n, const void *value
         weft_fetch_to_write(&home->control);
         weft_fetch_to_write(&home->key3);
         weft_map_fetch_next(home);
-        if (!is_himself() || WEFT_UNLIKELY_MAP(!value) || WEFT_UNLIKELY_MAP(expires_ms) ||
+        if (!is_himself() || WEFT_UNLIKELY_MAP(!value) ||
             WEFT_UNLIKELY_MAP(bytes - 1 >= VALUE_MOST) ||
             (map->value_bytes && WEFT_UNLIKELY_MAP(bytes != map->value_bytes)))
                 return -ESTALE;
@@ -421,10 +422,11 @@ put_shortly(struct weft_map *map, const void *key, uint32_t n, const void *value
         return WEFT_LIKELY_MAP(done) ? 0 : 1;
 }
 
+/* A map whose entries have a time is none that has a short way: weft_map_short_set(). */
 int weft_map_block_put(struct weft_map *map, const void *key, uint32_t key_bytes,
                        const void *value, uint64_t value_bytes, uint64_t expires_ms)
 {
-        int rc = put_shortly(map, key, key_bytes, value, value_bytes, expires_ms);
+        int rc = put_shortly(map, key, key_bytes, value, value_bytes);
         if (WEFT_LIKELY_MAP(!rc))
                 return 0;
         return rc > 0 ? weft_map_block_put_made(map, key, key_bytes, spare.ref)
