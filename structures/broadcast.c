@@ -1,12 +1,16 @@
-/* structures/broadcast.c -- walking, the limit, the one producer, publishing, shutdown. */
+/* structures/broadcast.c -- walking, the limit, publishing, shutdown. */
 #include "structures/broadcast_internal.h"
+
+/* Before it is said to be full: so the slow one is seen as soon as it moves, and its cursor
+ * is not taken from it while it does. */
+enum { LOOKS = 8 };
 
 /* ---- walking ------------------------------------------------------------------------ */
 
 uint64_t weft_broadcast_hint(const struct weft_broadcast_view *v)
 {
         uint64_t tail = weft_load_acq(&v->sh->tail); /* [H] */
-        return tail > v->mask && tail < WEFT_BROADCAST_POSITION_MAX ? tail : v->mask + 1;
+        return tail >= v->first && weft_pos_is_sane(&v->units, tail) ? tail : v->first;
 }
 
 int weft_broadcast_walk(const struct weft_broadcast_view *v, uint64_t *pos, uint64_t most)
@@ -21,7 +25,7 @@ int weft_broadcast_walk(const struct weft_broadcast_view *v, uint64_t *pos, uint
                 }
                 if (stamp >= 2 * WEFT_BROADCAST_POSITION_MAX)
                         return -EUCLEAN;
-                t = (stamp + 1) / 2; /* odd: that is there; even: those before it are */
+                t = weft_broadcast_beyond(v, stamp);
                 if (WEFT_UNLIKELY(steps >= most)) {
                         *pos = t; /* they run ahead of us: it was there a moment ago */
                         return 0;
@@ -45,16 +49,18 @@ void weft_broadcast_tell(const struct weft_broadcast_view *v, uint64_t was, uint
 
 /* ---- the limit ------------------------------------------------------------------------ */
 
-/* The least cursor of who must not be overtaken. */
-static uint64_t least_cursor(const struct weft_broadcast_view *v)
+/* The least cursor of who must not be overtaken; or the least that they told. */
+static uint64_t least_cursor(const struct weft_broadcast_view *v, bool told)
 {
         uint64_t least = WEFT_BROADCAST_POSITION_MAX;
         uint32_t n = weft_broadcast_seats(v);
         for (uint32_t i = 0; i < n; i++) {
-                uint64_t word = weft_load_acq(&v->seats[i].word); /* [J] */
+                const struct weft_broadcast_seat_shared *seat = &v->seats[i];
+                uint64_t word = weft_load_acq(&seat->word); /* [J] */
                 if (weft_broadcast_state(word) != WEFT_BROADCAST_HERE)
                         continue;
-                uint64_t cursor = weft_load_acq(&v->seats[i].cursor); /* [N] */
+                uint64_t cursor =
+                        weft_load_acq(told ? &seat->told : &seat->cursor); /* [N] */
                 if (cursor < least)
                         least = cursor;
         }
@@ -64,7 +70,7 @@ static uint64_t least_cursor(const struct weft_broadcast_view *v)
 int weft_broadcast_room(const struct weft_broadcast_view *v, uint64_t t)
 {
         weft_a128_t *limit = &v->sh->limit;
-        for (;;) {
+        for (int looks = 0;; looks++) {
                 struct weft_pair seen = { 0, weft_load_acq(&limit->hi) }; /* [L] */
                 seen.lo = weft_load_acq(&limit->lo);                      /* [L] */
                 if (seen.hi & 1)
@@ -73,18 +79,27 @@ int weft_broadcast_room(const struct weft_broadcast_view *v, uint64_t t)
                         return -EUCLEAN;
                 if (t < seen.lo)
                         return 0;
-                if (!v->blocks)
-                        return -EUCLEAN;
-                uint64_t least = least_cursor(v);
-                struct weft_pair now = { least + v->mask + 1, seen.hi };
-                if (t >= now.lo)
-                        return -EAGAIN;
+                if (!v->blocks) { /* another version */
+                        struct weft_pair now = { WEFT_BROADCAST_POSITION_MAX, seen.hi };
+                        if (weft_cas16_acq_rel(limit, &seen, now)) /* [L] */
+                                return 0;
+                        continue;
+                }
+                bool told = looks < LOOKS;
+                uint64_t least = least_cursor(v, told);
+                struct weft_pair now = { weft_broadcast_lap(v, least), seen.hi };
+                if (t >= now.lo) {
+                        if (!told)
+                                return -EAGAIN;
+                        weft_pause();
+                        continue;
+                }
                 if (weft_cas16_acq_rel(limit, &seen, now)) /* [L] */
                         return 0;
         }
 }
 
-void weft_broadcast_unsettle(const struct weft_broadcast_view *v, bool shut)
+uint64_t weft_broadcast_unsettle(const struct weft_broadcast_view *v, bool shut)
 {
         weft_a128_t *limit = &v->sh->limit;
         struct weft_pair seen = { 0, weft_load_acq(&limit->hi) }; /* [L] */
@@ -92,148 +107,26 @@ void weft_broadcast_unsettle(const struct weft_broadcast_view *v, bool shut)
         seen.lo = weft_load_acq(&limit->lo); /* [L] */
         do {
                 if (shut && seen.hi & 1)
-                        return;
+                        return seen.hi;
                 now = (struct weft_pair){ 0, (seen.hi + 2) | shut };
         } while (!weft_cas16_acq_rel(limit, &seen, now)); /* [L] LP of shutdown */
-}
-
-/* ---- the one producer ------------------------------------------------------------------- */
-
-/* The seat is ours. What the last one left half done is done anew. */
-static int begin(const struct weft_broadcast_view *v)
-{
-        struct weft_broadcast_shared *sh = v->sh;
-        uint64_t t = weft_broadcast_hint(v);
-        int rc = weft_broadcast_tail(v, &t);
-        if (rc)
-                return rc;
-        weft_a64_t *stamp = weft_broadcast_stamp(v, t);
-        if (weft_load_rlx(stamp) == 2 * t)
-                weft_store_rlx(stamp, 2 * t - 2);
-        weft_store_rlx(&sh->loan, 0);
-        weft_store_rel(&sh->tail, t); /* [H] */
-        return 0;
-}
-
-static int resign(const struct weft_broadcast_view *v, uint32_t sig)
-{
-        return weft_cas_acq_rel(&v->sh->producer, &sig, 0) ? 0 : -EPERM; /* [S] */
-}
-
-/* Crash in sit: the seat is a dead one's, and who comes next begins as this one would. */
-static int sit(const struct weft_broadcast_view *v, uint32_t sig)
-{
-        weft_a32_t *producer = &v->sh->producer;
-        for (;;) {
-                uint32_t who = weft_load_acq(producer); /* [S] */
-                if (WEFT_LIKELY(who == sig))
-                        return 0;
-                if (weft_broadcast_is_shut(v))
-                        return -EPIPE;
-                if (who) {
-                        if (weft_agent_life(v->arena, who) != WEFT_GONE)
-                                return -EBUSY;
-                        /* his recovery has cleared it; if not, it was nobody's */
-                        weft_cas_acq_rel(producer, &who, 0); /* [S] */
-                        continue;
-                }
-                if (!weft_cas_acq_rel(producer, &who, sig)) /* [S] LP of sit */
-                        continue;
-                int rc = begin(v);
-                if (rc)
-                        (void)resign(v, sig);
-                return rc;
-        }
-}
-
-static inline void fence_for_others(const struct weft_broadcast_view *v)
-{
-        if (WEFT_UNLIKELY(v->fences))
-                weft_fence_seq(); /* [P]: who cannot be fenced by others */
-        else
-                __atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
-/* Says that position p is being written; who looks for the end, or for what is retained,
- * sees that after a fence. -EAGAIN: the limit has moved, and it is taken back. */
-static inline int open_cell(const struct weft_broadcast_view *v, uint64_t p)
-{
-        weft_a64_t *stamp = weft_broadcast_stamp(v, p);
-        weft_store_rlx(stamp, 2 * p);
-        fence_for_others(v);
-        if (WEFT_LIKELY(p < weft_load_acq(&v->sh->limit.lo))) /* [L] */
-                return 0;
-        weft_store_rlx(stamp, 2 * p - 2);
-        return -EAGAIN;
-}
-
-/* Has the next position's cell opened, for us to write into it. */
-static int open_next(const struct weft_broadcast_view *v, uint64_t *p)
-{
-        *p = weft_load_rlx(&v->sh->tail);
-        int rc = 0;
-        do
-                if (WEFT_UNLIKELY(*p >= weft_load_acq(&v->sh->limit.lo) || /* [L] */
-                                  *p >= WEFT_BROADCAST_POSITION_MAX))
-                        rc = weft_broadcast_room(v, *p);
-        while (!rc && WEFT_UNLIKELY(open_cell(v, *p)));
-        return rc;
-}
-
-static inline void close_cell(const struct weft_broadcast_view *v, uint64_t p)
-{
-        weft_store_rel(weft_broadcast_stamp(v, p), 2 * p + 1); /* [P] LP of publish */
-        weft_store_rel(&v->sh->tail, p + 1);                   /* [H] */
-}
-
-static void tell_subscribers(const struct weft_broadcast_view *v)
-{
-        if (v->one)
-                fence_for_others(v);
-        weft_wait_signal(&v->sh->not_empty, INT32_MAX);
-}
-
-/* Crash in publish: before the LP the position is written anew by who sits down next, after
- * it, it is there. The element that was in the cell goes as soon as it is opened. */
-static int put_one(struct weft_broadcast_op *op)
-{
-        struct weft_broadcast_view *v = &op->b->v;
-        const uint8_t *from = op->from;
-        uint64_t p;
-        size_t done = 0;
-        int rc = sit(v, op->agent->sig);
-        if (!rc && weft_load_rlx(&v->sh->loan))
-                rc = -EBUSY;
-        while (!rc && done < op->n) {
-                rc = open_next(v, &p);
-                if (rc)
-                        break;
-                if (weft_broadcast_is_small(v)) {
-                        weft_broadcast_own_soon(v, p);
-                        weft_store_rlx(weft_broadcast_what(v, p),
-                                       weft_broadcast_load(v, from));
-                } else {
-                        weft_copy_in(weft_broadcast_cell(v, p) + v->lead, from,
-                                     v->element_bytes);
-                }
-                close_cell(v, p);
-                from += v->element_bytes;
-                done++;
-        }
-        op->done = done;
-        if (done)
-                tell_subscribers(v);
-        return done ? 0 : rc;
+        return now.hi;
 }
 
 /* ---- publishing ---------------------------------------------------------------------------- */
 
+static void tell_subscribers(const struct weft_broadcast_view *v)
+{
+        if (v->one && WEFT_UNLIKELY(v->fences))
+                weft_fence_seq(); /* [P]: who cannot be fenced by others */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        weft_wait_signal(&v->sh->not_empty, INT32_MAX);
+}
+
 static int attempt_put(void *context)
 {
         struct weft_broadcast_op *op = context;
-        if (op->b->v.one)
-                return put_one(op);
-        int rc = weft_broadcast_put_many(op);
+        int rc = op->b->v.one ? weft_broadcast_put_one(op) : weft_broadcast_put_many(op);
         if (op->done)
                 tell_subscribers(&op->b->v);
         return rc;
@@ -313,46 +206,27 @@ int weft_broadcast_look_for_room(struct weft_broadcast *b, struct weft_agent *ag
 
 /* ---- in place ------------------------------------------------------------------------------ */
 
+struct loan {
+        struct weft_broadcast_op op; /* first */
+        void **at;
+};
+
 static int attempt_loan(void *context)
 {
-        struct weft_broadcast_op *op = context;
-        struct weft_broadcast_view *v = &op->b->v;
-        uint64_t p;
-        int rc = sit(v, op->agent->sig);
-        if (!rc && weft_load_rlx(&v->sh->loan))
-                rc = -EBUSY;
-        if (!rc)
-                rc = open_next(v, &p);
-        if (!rc)
-                weft_store_rlx(&v->sh->loan, 1);
-        return rc;
+        struct loan *loan = context;
+        return loan->op.b->v.one ? weft_broadcast_loan_one(&loan->op, loan->at)
+                                 : weft_broadcast_loan_many(&loan->op, loan->at);
 }
 
 int weft_broadcast_loan(weft_broadcast_t *broadcast, void **at, uint64_t deadline)
 {
-        struct weft_broadcast_op op = { .b = broadcast };
+        struct loan loan = { { .b = broadcast }, at };
         if (!broadcast || !at)
                 return -EINVAL;
-        struct weft_broadcast_view *v = &broadcast->v;
-        int rc = weft_handle_enter(&broadcast->handle, &op.agent);
-        if (rc)
-                return rc;
-        if (!v->one)
-                return weft_broadcast_loan_many(&op, at);
-        rc = attempt_loan(&op);
-        if (rc == -EAGAIN)
-                rc = wait_for_room(&op, attempt_loan, deadline);
+        int rc = weft_handle_enter(&broadcast->handle, &loan.op.agent);
         if (!rc)
-                *at = weft_broadcast_cell(v, weft_load_rlx(&v->sh->tail)) + v->lead;
-        return rc;
-}
-
-/* Is the one producer's loan this thread's? */
-static bool is_loaned(const struct weft_broadcast_op *op)
-{
-        struct weft_broadcast_shared *sh = op->b->v.sh;
-        return weft_load_acq(&sh->producer) == op->agent->sig && /* [S] */
-               weft_load_rlx(&sh->loan);
+                rc = attempt_loan(&loan);
+        return rc == -EAGAIN ? wait_for_room(&loan.op, attempt_loan, deadline) : rc;
 }
 
 int weft_broadcast_commit(weft_broadcast_t *broadcast, uint64_t deadline)
@@ -360,20 +234,17 @@ int weft_broadcast_commit(weft_broadcast_t *broadcast, uint64_t deadline)
         struct weft_broadcast_op op = { .b = broadcast, .n = 1 };
         if (!broadcast)
                 return -EINVAL;
-        struct weft_broadcast_view *v = &broadcast->v;
         int rc = weft_handle_enter(&broadcast->handle, &op.agent);
         if (rc)
                 return rc;
-        if (!v->one) {
+        if (!broadcast->v.one) {
                 rc = attempt_put(&op);
                 return rc == -EAGAIN ? wait_for_room(&op, attempt_put, deadline) : rc;
         }
-        if (!is_loaned(&op))
-                return -EINVAL;
-        close_cell(v, weft_load_rlx(&v->sh->tail));
-        weft_store_rlx(&v->sh->loan, 0);
-        tell_subscribers(v);
-        return 0;
+        rc = weft_broadcast_commit_one(&op);
+        if (!rc)
+                tell_subscribers(&broadcast->v);
+        return rc;
 }
 
 int weft_broadcast_cancel(weft_broadcast_t *broadcast)
@@ -381,19 +252,15 @@ int weft_broadcast_cancel(weft_broadcast_t *broadcast)
         struct weft_broadcast_op op = { .b = broadcast };
         if (!broadcast)
                 return -EINVAL;
-        struct weft_broadcast_view *v = &broadcast->v;
         int rc = weft_handle_enter(&broadcast->handle, &op.agent);
         if (rc)
                 return rc;
-        if (!v->one)
+        if (!broadcast->v.one)
                 return weft_broadcast_cancel_many(&op);
-        if (!is_loaned(&op))
-                return -EINVAL;
-        uint64_t p = weft_load_rlx(&v->sh->tail);
-        weft_store_rlx(weft_broadcast_stamp(v, p), 2 * p - 2);
-        weft_store_rlx(&v->sh->loan, 0);
-        weft_wait_signal(&v->sh->not_empty, INT32_MAX); /* it may be the end */
-        return 0;
+        rc = weft_broadcast_cancel_one(&op);
+        if (!rc) /* it may be the end */
+                weft_wait_signal(&broadcast->v.sh->not_empty, INT32_MAX);
+        return rc;
 }
 
 int weft_broadcast_resign(weft_broadcast_t *broadcast)
@@ -409,7 +276,7 @@ int weft_broadcast_resign(weft_broadcast_t *broadcast)
                 return -EPERM;
         if (weft_load_rlx(&v->sh->loan))
                 return -EBUSY;
-        return resign(v, agent->sig);
+        return weft_broadcast_leave_one(v, agent->sig);
 }
 
 /* ---- shutdown ------------------------------------------------------------------------------ */
@@ -422,7 +289,7 @@ int weft_broadcast_seal(const struct weft_broadcast_view *v)
                 int rc = weft_broadcast_tail(v, &t);
                 if (rc)
                         return rc;
-                weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_cell(v, t);
+                weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_unit(v, t);
                 struct weft_pair seen = { weft_load_acq(&cell->lo), 0 }; /* [P] */
                 seen.hi = weft_load_rlx(&cell->hi);
                 if (seen.lo & WEFT_BROADCAST_SEALED)

@@ -13,6 +13,7 @@
 #include "runtime/wait.h"
 #include "runtime/waitable.h"
 #include "structures/broadcast_shared.h"
+#include "structures/stamp.h"
 
 #define WEFT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WEFT_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -23,7 +24,12 @@ enum {
         WEFT_BROADCAST_STEPS = 4096,   /* of a walk after others who run */
         WEFT_BROADCAST_STRIDES = 256,  /* of one who has been overtaken, and hurries */
         WEFT_BROADCAST_LINE_CELLS = 4, /* of up to 8 bytes, in a line */
-        WEFT_BROADCAST_CALM = 64,      /* pauses of who waits for a slow one to move on */
+        WEFT_BROADCAST_TELLS = 8,      /* `told` is written so often in a round */
+        WEFT_BROADCAST_AHEAD_LINES =
+                16 * 8, /* positions: so long before they are filled */
+        WEFT_BROADCAST_AHEAD_CELLS = 4 * 4, /* lines are asked for */
+        WEFT_BROADCAST_LOW = 7,             /* of a position in a line: the index */
+        WEFT_BROADCAST_CALM = 64, /* pauses of who waits for a slow one to move on */
 };
 
 extern const struct weft_waitable weft_broadcast_waitable; /* broadcast_select.c */
@@ -33,10 +39,13 @@ extern struct weft_kind weft_subscriber_kind;
 struct weft_broadcast_view {
         weft_arena_t *arena;
         struct weft_broadcast_shared *sh;
-        uint8_t *cells;
-        uint64_t mask;
-        uint64_t stride; /* of cells */
-        uint32_t lead;   /* bytes of a cell before what it holds */
+        uint8_t *cells; /* or lines */
+        struct weft_units units;
+        uint64_t capacity; /* elements */
+        uint64_t span;     /* `capacity` as a distance of positions */
+        uint64_t first;    /* position */
+        uint32_t stamp_at; /* where in a unit its stamp is, */
+        uint32_t lead;     /* and what it holds */
         uint32_t element_bytes;
         uint8_t *boxes; /* NULL: the cells hold the elements */
         uint64_t box_stride;
@@ -46,8 +55,19 @@ struct weft_broadcast_view {
         weft_owner_t owner;
         bool one;    /* producer */
         bool blocks; /* the policy */
+        bool lines;  /* units are */
         bool fences; /* this process must fence for itself */
         struct weft_desks desks;
+};
+
+#define WEFT_BROADCAST_PAGE 4096 /* of memory: what a fork wipes */
+
+/* The short way of the one producer, in this process: see broadcast_shared.h. `turn` is read
+ * before `thread`, and written after that has been 0. The rest is the producer's alone. */
+struct weft_broadcast_near {
+        weft_a64_t turn; /* the version, and shut, of the limit by which it was opened */
+        weft_a64_t thread; /* by its thread pointer; 0: closed */
+        uint64_t pos;      /* what is published next, if `turn` stands; 0: not known */
 };
 
 struct weft_broadcast {
@@ -55,6 +75,8 @@ struct weft_broadcast {
         uint64_t serial;           /* of the arena */
         struct weft_broadcast_view v;
         struct weft_spin spin;
+        bool wiped; /* `near` is, by a fork: only then is it used */
+        _Alignas(WEFT_BROADCAST_PAGE) struct weft_broadcast_near near;
 };
 
 struct weft_subscriber {
@@ -65,6 +87,9 @@ struct weft_subscriber {
         uint32_t taken;  /* 1: a view is out */
         uint64_t pid;    /* of whom it is: a child of his has no part in it */
         weft_a64_t pos;  /* wanted next */
+        uint64_t until;  /* lines: positions below were there when `pos` came there */
+        uint64_t kept;   /* positions from here on stay until they are passed */
+        uint64_t step;   /* positions from one telling of the cursor to the next */
         uint64_t unseen; /* lost, and not told yet */
         uint64_t spared; /* positions below do not count as lost */
         weft_a64_t lost;
@@ -78,26 +103,97 @@ struct weft_subscriber {
         const void *guarded;
 };
 
-/* ---- cells ------------------------------------------------------------------------- */
+/* ---- positions and units ------------------------------------------------------------- */
 
-static inline uint8_t *weft_broadcast_cell(const struct weft_broadcast_view *v,
+static inline uint8_t *weft_broadcast_unit(const struct weft_broadcast_view *v,
                                            uint64_t p)
 {
-        return v->cells + (p & v->mask) * v->stride;
+        return weft_unit_at(&v->units, v->cells, p);
 }
 
-/* The first word of position p's cell. */
 static inline weft_a64_t *weft_broadcast_stamp(const struct weft_broadcast_view *v,
                                                uint64_t p)
 {
-        return (weft_a64_t *)(void *)weft_broadcast_cell(v, p);
+        return (weft_a64_t *)(void *)(weft_broadcast_unit(v, p) + v->stamp_at);
 }
 
-/* The second one: an element of up to 8 bytes, or a box. */
+/* Where position p's element is, or its box's number. */
+static inline void *weft_broadcast_place(const struct weft_broadcast_view *v, uint64_t p)
+{
+        return weft_broadcast_unit(v, p) + v->lead +
+               (p & v->units.low) * sizeof(uint64_t);
+}
+
+/* If that is one word. */
 static inline weft_a64_t *weft_broadcast_what(const struct weft_broadcast_view *v,
                                               uint64_t p)
 {
-        return (weft_a64_t *)(void *)(weft_broadcast_cell(v, p) + sizeof(uint64_t));
+        return (weft_a64_t *)weft_broadcast_place(v, p);
+}
+
+static inline uint64_t weft_broadcast_after(const struct weft_broadcast_view *v,
+                                            uint64_t p)
+{
+        return weft_pos_normal(&v->units, p + 1);
+}
+
+/* `capacity` elements on, and back. */
+static inline uint64_t weft_broadcast_lap(const struct weft_broadcast_view *v, uint64_t p)
+{
+        const struct weft_units *u = &v->units;
+        bool carry = (p & u->low) + (v->span & u->low) >= u->per;
+        return p + v->span + (carry ? u->low + 1 - u->per : 0);
+}
+
+static inline uint64_t weft_broadcast_lap_ago(const struct weft_broadcast_view *v,
+                                              uint64_t p)
+{
+        const struct weft_units *u = &v->units;
+        bool borrow = (p & u->low) < (v->span & u->low);
+        return p - v->span - (borrow ? u->low + 1 - u->per : 0);
+}
+
+/* What users see; a position that makes no sense is no element's. */
+static inline uint64_t weft_broadcast_sequence(const struct weft_broadcast_view *v,
+                                               uint64_t p)
+{
+        return p >= v->first ? weft_pos_count(&v->units, v->first, p) : 0;
+}
+
+static inline uint64_t weft_broadcast_position(const struct weft_broadcast_view *v,
+                                               uint64_t sequence)
+{
+        const struct weft_units *u = &v->units;
+        return v->first + (sequence / u->per << u->shift) + sequence % u->per;
+}
+
+/* What a stamp says to who wants p: it is here; it is gone. Else it is not yet here. */
+static inline bool weft_broadcast_is_here(const struct weft_broadcast_view *v,
+                                          uint64_t stamp, uint64_t p)
+{
+        uint32_t shift = v->units.shift;
+        return stamp > 2 * p && stamp >> shift >> 1 == p >> shift;
+}
+
+static inline bool weft_broadcast_is_gone(const struct weft_broadcast_view *v,
+                                          uint64_t stamp, uint64_t p)
+{
+        uint32_t shift = v->units.shift;
+        return stamp >> shift >> 1 > p >> shift;
+}
+
+/* The first position that is not there, as far as this stamp goes. */
+static inline uint64_t weft_broadcast_beyond(const struct weft_broadcast_view *v,
+                                             uint64_t stamp)
+{
+        return weft_pos_normal(&v->units, (stamp + 1) / 2);
+}
+
+/* What takes the stamp 2p back. */
+static inline uint64_t weft_broadcast_back(const struct weft_broadcast_view *v,
+                                           uint64_t p)
+{
+        return p & v->units.low ? 2 * p - 1 : 2 * p - 2;
 }
 
 static inline bool weft_broadcast_is_small(const struct weft_broadcast_view *v)
@@ -126,8 +222,7 @@ static inline void weft_broadcast_store(const struct weft_broadcast_view *v, voi
                 memcpy(to, &value, v->element_bytes);
 }
 
-/* The shapes. */
-uint64_t weft_broadcast_stride(uint32_t element_bytes, bool one, uint32_t *lead);
+/* The shape of boxes. */
 uint64_t weft_broadcast_box_stride(uint32_t element_bytes, uint32_t *lead);
 
 /* Checks the header and fills the view. -EUCLEAN. */
@@ -159,8 +254,9 @@ void weft_broadcast_tell(const struct weft_broadcast_view *v, uint64_t was, uint
 static inline uint64_t weft_broadcast_oldest(const struct weft_broadcast_view *v,
                                              uint64_t t)
 {
-        uint64_t n = v->mask + 1;
-        return t < 2 * n ? n : t - n;
+        return weft_pos_count(&v->units, v->first, t) <= v->capacity
+                       ? v->first
+                       : weft_broadcast_lap_ago(v, t);
 }
 
 /* ---- the limit ---------------------------------------------------------------------- */
@@ -169,8 +265,9 @@ static inline uint64_t weft_broadcast_oldest(const struct weft_broadcast_view *v
  * subscriber is too far behind, -EPIPE, -EUCLEAN. */
 WEFT_CHECK int weft_broadcast_room(const struct weft_broadcast_view *v, uint64_t t);
 
-/* Makes every publisher look anew: subscribers have changed; or (shut) it is over. */
-void weft_broadcast_unsettle(const struct weft_broadcast_view *v, bool shut);
+/* Makes every publisher look anew: subscribers have changed; or (shut) it is over. The new
+ * version. */
+uint64_t weft_broadcast_unsettle(const struct weft_broadcast_view *v, bool shut);
 
 static inline bool weft_broadcast_is_shut(const struct weft_broadcast_view *v)
 {
@@ -203,6 +300,18 @@ WEFT_CHECK int weft_broadcast_cancel_many(struct weft_broadcast_op *op);
 
 /* What the agent `sig` left on its desk. Repeatable. -EUCLEAN. */
 WEFT_CHECK int weft_broadcast_settle(struct weft_broadcast_view *v, uint32_t sig);
+
+/* ---- one producer: broadcast_one.c -------------------------------------------------------- */
+
+/* As the many's. */
+WEFT_CHECK int weft_broadcast_put_one(struct weft_broadcast_op *op);
+WEFT_CHECK int weft_broadcast_loan_one(struct weft_broadcast_op *op, void **at);
+WEFT_CHECK int weft_broadcast_commit_one(struct weft_broadcast_op *op);
+WEFT_CHECK int weft_broadcast_cancel_one(struct weft_broadcast_op *op);
+
+/* Gives the seat up, of the one who had `sig`. Repeatable. */
+WEFT_CHECK int weft_broadcast_leave_one(const struct weft_broadcast_view *v,
+                                        uint32_t sig);
 
 /* ---- publishing: broadcast.c ------------------------------------------------------------ */
 
@@ -271,55 +380,106 @@ WEFT_CHECK int weft_broadcast_next_long(struct weft_subscriber *s, void *element
 void weft_broadcast_wake_subscribers(struct weft_broadcast_shared *sh);
 void weft_broadcast_wake_publishers(struct weft_broadcast_shared *sh);
 
-/* The cells that come next have been read by others: gets their lines for writing while
- * there is other work to do. Nearly twice as fast. Where it is not known it does nothing. */
-static inline void weft_broadcast_own_soon(const struct weft_broadcast_view *v,
-                                           uint64_t p)
+/* By which a thread of this process is told from others that are there. */
+static inline uint64_t weft_broadcast_thread(void)
 {
-        if (p % WEFT_BROADCAST_LINE_CELLS == 0)
-                __asm__ volatile("prefetchw %0" ::"m"(
-                        *weft_broadcast_stamp(v, p + 4 * WEFT_BROADCAST_LINE_CELLS)));
+        uint64_t thread;
+        __asm__("mov %%fs:0, %0" : "=r"(thread));
+        return thread;
 }
 
-/* One producer, an element of 8 bytes, nothing unusual: published; else false. */
-static inline bool weft_broadcast_put_short(struct weft_broadcast *b, const void *element)
+/* Units that come next have been read by others: gets their lines for writing while there is
+ * other work to do. Nearly twice as fast. Where prefetchw is not known it does nothing. Not
+ * what is still to be read. */
+static inline void weft_broadcast_own_soon(const struct weft_broadcast_view *v,
+                                           uint64_t p, uint64_t lo)
+{
+        uint64_t ahead =
+                p + (v->lines ? WEFT_BROADCAST_AHEAD_LINES : WEFT_BROADCAST_AHEAD_CELLS);
+        if (ahead < lo)
+                __asm__ volatile("prefetchw %0" ::"m"(*weft_broadcast_stamp(v, ahead)));
+}
+
+/* The unit at `next` comes after one that is full. Is all of it below the limit? */
+static inline bool weft_broadcast_unit_is_free(const struct weft_broadcast_view *v,
+                                               uint64_t next, uint64_t lo)
+{
+        return (next & ~v->units.low) + v->units.per <= lo;
+}
+
+/* The producer by the short way has published up to `next`, and comes to a new unit. */
+static inline void weft_broadcast_next_unit(struct weft_broadcast *b, uint64_t next)
 {
         const struct weft_broadcast_view *v = &b->v;
-        struct weft_broadcast_shared *sh = v->sh;
-        uint64_t value, p = weft_load_rlx(&sh->tail);
-        if (WEFT_UNLIKELY(
-                    !v->one || v->element_bytes != sizeof value || v->fences ||
-                    !weft_broadcast_is_me(b->serial, weft_load_rlx(&sh->producer)) ||
-                    weft_load_rlx(&sh->loan) ||
-                    p >= weft_load_acq(&sh->limit.lo))) /* [L] */
+        uint64_t lo = weft_load_acq(&v->sh->limit.lo); /* [L] */
+        b->near.pos = next;
+        weft_store_rel(&v->sh->tail, next); /* [H] */
+        if (WEFT_UNLIKELY(!weft_broadcast_unit_is_free(v, next, lo)))
+                weft_store_rel(&b->near.thread, 0); /* [O] */
+        else if (v->lines || next % WEFT_BROADCAST_LINE_CELLS == 0)
+                weft_broadcast_own_soon(v, next, lo);
+}
+
+/* One producer, an element of 8 bytes, nothing unusual: published; else false. Crash in
+ * publish: as in put_one() in broadcast_one.c. */
+static inline bool weft_broadcast_put_near(struct weft_broadcast *b, const void *element,
+                                           bool lines)
+{
+        const struct weft_broadcast_view *v = &b->v;
+        struct weft_broadcast_near *near = &b->near;
+        const weft_a64_t *version = &v->sh->limit.hi;
+        uint64_t turn = weft_load_acq(&near->turn), value; /* [O] */
+        if (WEFT_UNLIKELY(weft_load_acq(&near->thread) !=
+                          weft_broadcast_thread()) ||      /* [O] */
+            WEFT_UNLIKELY(weft_load_acq(version) != turn)) /* [L] */
                 return false;
-        weft_a64_t *stamp = (weft_a64_t *)(void *)(v->cells + (p & v->mask) * 16);
-        weft_store_rlx(stamp, 2 * p);
-        weft_broadcast_own_soon(v, p);
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (WEFT_UNLIKELY(p >= weft_load_acq(&sh->limit.lo))) { /* [L] */
-                weft_store_rlx(stamp, 2 * p - 2);
-                return false;
+        uint64_t p = near->pos;
+        weft_a64_t *cell = (weft_a64_t *)(void *)v->cells, *word, *stamp;
+        if (lines) {
+                word = cell + (p & (v->first - 1));
+                stamp = (weft_a64_t *)((uintptr_t)word | 56);
+        } else {
+                stamp = cell + 2 * (p & (v->first - 1));
+                word = stamp + 1;
         }
         memcpy(&value, element, sizeof value);
-        weft_store_rlx(stamp + 1, value);
-        weft_store_rel(stamp, 2 * p + 1); /* [P] LP of publish */
-        weft_store_rel(&sh->tail, p + 1); /* [H] */
+        weft_store_rlx(stamp, 2 * p);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        if (WEFT_UNLIKELY(weft_wait_waiters(&sh->not_empty)))
-                weft_broadcast_wake_subscribers(sh);
+        if (WEFT_UNLIKELY(weft_load_acq(version) != turn)) { /* [L] */
+                weft_store_rlx(stamp, weft_broadcast_back(v, p));
+                return false;
+        }
+        weft_store_rlx(word, value);
+        weft_store_rel(stamp, 2 * p + 1); /* [P] LP of publish */
+        if (lines && WEFT_LIKELY((p + 2) & WEFT_BROADCAST_LOW))
+                near->pos = p + 1;
+        else
+                weft_broadcast_next_unit(b, lines ? p + 2 : p + 1);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (WEFT_UNLIKELY(weft_wait_waiters(&v->sh->not_empty)))
+                weft_broadcast_wake_subscribers(v->sh);
         return true;
 }
 
-/* Crash in next: what was read counts for nobody: its subscription goes, too. */
-static inline void weft_broadcast_advance(struct weft_subscriber *s, uint64_t p)
+static inline bool weft_broadcast_put_short(struct weft_broadcast *b, const void *element)
 {
-        weft_store_rlx(&s->pos, p + 1);
+        return b->v.lines ? weft_broadcast_put_near(b, element, true)
+                          : weft_broadcast_put_near(b, element, false);
+}
+
+/* Goes on from `p` to `next`. Crash in next: what was read counts for nobody: its
+ * subscription goes, too. */
+static inline void weft_broadcast_advance(struct weft_subscriber *s, uint64_t p,
+                                          uint64_t next)
+{
+        weft_store_rlx(&s->pos, next);
         if (WEFT_UNLIKELY(!s->seat))
                 return;
-        weft_store_rel(&s->seat->cursor, p + 1); /* [N] LP of making room */
+        weft_store_rel(&s->seat->cursor, next); /* [N] LP of making room */
         if (!s->v.blocks)
                 return;
+        if (WEFT_UNLIKELY((p ^ next) >= s->step))
+                weft_store_rel(&s->seat->told, next); /* [N] */
         if (WEFT_UNLIKELY(s->v.fences))
                 weft_fence_seq(); /* [N] */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -327,28 +487,62 @@ static inline void weft_broadcast_advance(struct weft_subscriber *s, uint64_t p)
                 weft_broadcast_wake_publishers(s->v.sh);
 }
 
+/* The word at `p` of a line, by who is neither overtaken nor at the end; else false. How far
+ * the line is filled is looked at once for all that is there by then: so one that is being
+ * filled is not asked for more often than need be. */
+static inline bool weft_broadcast_get_word(struct weft_subscriber *s, uint64_t p,
+                                           uint64_t *value)
+{
+        const weft_a64_t *word =
+                (const weft_a64_t *)(const void *)s->v.cells + (p & (s->v.first - 1));
+        const weft_a64_t *stamp = (const weft_a64_t *)((uintptr_t)word | 56);
+        if (p >= s->until) {
+                uint64_t seen = weft_load_acq(stamp); /* [P] */
+                if (WEFT_UNLIKELY(seen - (2 * p + 1) > 2 * (WEFT_BROADCAST_LOW - 1 -
+                                                            (p & WEFT_BROADCAST_LOW))))
+                        return false;
+                s->until = (seen + 1) / 2;
+        }
+        *value = weft_load_acq(word); /* [P] before the stamp, if it is looked at again */
+        return WEFT_LIKELY(p >= s->kept) ||
+               weft_broadcast_is_here(&s->v, weft_load_acq(stamp), p); /* [P] */
+}
+
+/* The same of a cell. */
+static inline bool weft_broadcast_get_cell(const struct weft_subscriber *s, uint64_t p,
+                                           uint64_t *value)
+{
+        const weft_a64_t *cell =
+                (const weft_a64_t *)(const void *)s->v.cells + 2 * (p & (s->v.first - 1));
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] */
+                return false;
+        *value = weft_load_acq(cell + 1);        /* [P] before the stamp */
+        return weft_load_acq(cell) == 2 * p + 1; /* [P] LP of next */
+}
+
 /* An element of 8 bytes that is there: got; else false. */
 static inline bool weft_broadcast_get_short(struct weft_subscriber *s, void *element,
                                             uint64_t *sequence, uint64_t *lost)
 {
+        uint64_t p = weft_load_rlx(&s->pos), next = p + 1, before = s->v.first, value;
         if (WEFT_UNLIKELY(s->v.element_bytes != 8) ||
-            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)))
-                return false;
-        uint64_t p = weft_load_rlx(&s->pos);
-        const weft_a64_t *cell =
-                (const weft_a64_t *)(const void *)(s->v.cells + (p & s->v.mask) * 16);
-        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1) || /* [P] */
+            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)) ||
             WEFT_UNLIKELY(s->taken || s->unseen))
                 return false;
-        uint64_t value = weft_load_acq(cell + 1);            /* [P] before the stamp */
-        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] LP of next */
+        if (s->v.lines) {
+                if (WEFT_UNLIKELY(!weft_broadcast_get_word(s, p, &value)))
+                        return false;
+                next += ((p + 2) & WEFT_BROADCAST_LOW) == 0;
+                before = (p >> 3) + (before - (before >> 3));
+        } else if (WEFT_UNLIKELY(!weft_broadcast_get_cell(s, p, &value))) {
                 return false;
+        }
         memcpy(element, &value, sizeof value);
         if (sequence)
-                *sequence = p - (s->v.mask + 1);
+                *sequence = p - before;
         if (lost)
                 *lost = 0;
-        weft_broadcast_advance(s, p);
+        weft_broadcast_advance(s, p, next);
         return true;
 }
 

@@ -1,7 +1,9 @@
 /* structures/broadcast_kind.c -- the broadcast ring as an object: create, open, info. */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <weft/arena.h>
 
@@ -18,15 +20,6 @@ static uint32_t lead_of(uint32_t element_bytes)
 static uint64_t with_lead(uint32_t element_bytes, uint32_t lead)
 {
         return lead + ((uint64_t)element_bytes + lead - 1) / lead * lead;
-}
-
-uint64_t weft_broadcast_stride(uint32_t element_bytes, bool one, uint32_t *lead)
-{
-        *lead = sizeof(uint64_t);
-        if (!one || element_bytes <= sizeof(uint64_t))
-                return 2 * sizeof(uint64_t);
-        *lead = lead_of(element_bytes);
-        return with_lead(element_bytes, *lead);
 }
 
 uint64_t weft_broadcast_box_stride(uint32_t element_bytes, uint32_t *lead)
@@ -51,6 +44,37 @@ static bool is_sane(uint64_t capacity, uint32_t element_bytes, uint32_t policy,
                subscribers <= WEFT_BROADCAST_SUBSCRIBERS_MAX;
 }
 
+/* Units for elements of that size, and what is where in them. */
+static void take_shape(struct weft_broadcast_view *v)
+{
+        struct weft_units *u = &v->units;
+        uint64_t n = v->capacity;
+        v->lines = v->one && v->blocks && v->element_bytes <= sizeof(uint64_t);
+        if (v->lines) {
+                *u = weft_units_of(sizeof(uint64_t));
+                v->stamp_at = WEFT_LINE - WEFT_STAMP_BYTES;
+                v->lead = 0;
+                for (u->mask = 1; u->mask * u->per < n;)
+                        u->mask = u->mask * 2 + 1;
+        } else {
+                *u = (struct weft_units){ .mask = n - 1, .per = 1 };
+                v->stamp_at = 0;
+                v->lead = sizeof(uint64_t);
+                u->stride = 2 * sizeof(uint64_t);
+                if (v->one && v->element_bytes > sizeof(uint64_t)) {
+                        v->lead = lead_of(v->element_bytes);
+                        u->stride = with_lead(v->element_bytes, v->lead);
+                }
+        }
+        v->first = weft_units_first(u);
+        v->span = (n / u->per << u->shift) + n % u->per;
+}
+
+static uint64_t cells_bytes(const struct weft_broadcast_view *v)
+{
+        return (v->units.mask + 1) * v->units.stride;
+}
+
 static uint64_t seats_bytes(uint32_t subscribers)
 {
         return subscribers * sizeof(struct weft_broadcast_seat_shared);
@@ -72,7 +96,7 @@ int weft_broadcast_view(struct weft_broadcast_view *v, weft_arena_t *arena,
         *v = (struct weft_broadcast_view){
                 .arena = arena,
                 .sh = sh,
-                .mask = copy.capacity - 1,
+                .capacity = copy.capacity,
                 .element_bytes = copy.element_bytes,
                 .subscribers = copy.subscribers,
                 .owner = owner,
@@ -80,12 +104,12 @@ int weft_broadcast_view(struct weft_broadcast_view *v, weft_arena_t *arena,
                 .blocks = copy.policy == WEFT_BROADCAST_BLOCK,
                 .fences = !arena->registered,
         };
-        v->stride = weft_broadcast_stride(v->element_bytes, v->one, &v->lead);
-        v->cells = weft_at(arena, copy.cells, copy.capacity * v->stride);
+        take_shape(v);
+        v->cells = weft_at(arena, copy.cells, cells_bytes(v));
         v->seats = weft_at(arena, copy.seats, seats_bytes(v->subscribers));
         weft_desks_view(&v->desks, arena, &sh->desks, owner,
                         sizeof(struct weft_broadcast_desk_shared));
-        if (!v->cells || !v->seats)
+        if (!v->cells || !v->seats || (v->lines && (uintptr_t)v->cells % WEFT_LINE))
                 return -EUCLEAN;
         if (!has_boxes(copy.element_bytes, copy.flags))
                 return 0;
@@ -117,18 +141,13 @@ static int recover(struct weft_object *o, uint32_t sig)
                 if ((uint32_t)word == sig)
                         (void)weft_broadcast_leave(&v.seats[i], word);
         }
-        weft_cas_acq_rel(&sh->producer, &sig, 0); /* [S]; who is next begins anew */
+        (void)!weft_broadcast_leave_one(&v, sig); /* who is next begins anew */
         weft_wait_reset(&sh->not_full);
         weft_wait_reset(&sh->not_empty);
         return rc;
 }
 
 /* ---- looking ----------------------------------------------------------------------------------- */
-
-static uint64_t sequence_of(const struct weft_broadcast_view *v, uint64_t p)
-{
-        return p > v->mask ? p - (v->mask + 1) : 0;
-}
 
 /* What seat i's subscriber is doing; false if there is none. */
 static bool see_seat(const struct weft_broadcast_view *v, uint32_t i, uint64_t t,
@@ -141,8 +160,8 @@ static bool see_seat(const struct weft_broadcast_view *v, uint32_t i, uint64_t t
         *info = (struct weft_subscriber_info){
                 .seat = i,
                 .pid = weft_agent_pid(v->arena, (uint32_t)word),
-                .sequence = sequence_of(v, cursor),
-                .lag = t > cursor ? t - cursor : 0,
+                .sequence = weft_broadcast_sequence(v, cursor),
+                .lag = t > cursor ? weft_pos_count(&v->units, cursor, t) : 0,
                 .lost = weft_load_rlx(&v->seats[i].lost),
         };
         return true;
@@ -159,9 +178,9 @@ static int fill_info(const struct weft_broadcast_view *v,
         if (rc)
                 return rc;
         *info = (struct weft_broadcast_info){
-                .capacity = v->mask + 1,
-                .published = sequence_of(v, t),
-                .retained = t - weft_broadcast_oldest(v, t),
+                .capacity = v->capacity,
+                .published = weft_broadcast_sequence(v, t),
+                .retained = weft_pos_count(&v->units, weft_broadcast_oldest(v, t), t),
                 .element_bytes = v->element_bytes,
                 .policy = v->blocks ? WEFT_BROADCAST_BLOCK : WEFT_BROADCAST_DROP,
                 .flags = v->one ? WEFT_BROADCAST_ONE : 0,
@@ -277,7 +296,7 @@ enum { CHECK_BOXES_MAX = 1 << 24 };
 /* Is each box in one place? */
 static bool boxes_are_whole(struct weft_broadcast_view *v)
 {
-        uint64_t n = v->mask + 1, most = n + WEFT_AGENTS_MAX;
+        uint64_t n = v->capacity, most = n + WEFT_AGENTS_MAX;
         uint8_t *map = most <= CHECK_BOXES_MAX ? calloc(most / 8 + 1, 1) : NULL;
         bool whole = true;
         if (!map)
@@ -294,19 +313,20 @@ static bool boxes_are_whole(struct weft_broadcast_view *v)
         return whole;
 }
 
-/* One producer may be writing, or have died so, at the tail: the oldest one is gone then. */
+/* The tail is at t: units before its own are full, that one as far as it is. One producer may
+ * be writing there, or have died so: if that opens the unit, what was in it is gone. */
 static bool cells_are_whole(const struct weft_broadcast_view *v, uint64_t t)
 {
-        uint64_t n = v->mask + 1;
-        for (uint64_t p = t - n; p < t; p++) {
-                uint64_t stamp = weft_load_rlx(weft_broadcast_stamp(v, p));
-                if (p == t - n)
-                        stamp &= ~WEFT_BROADCAST_SEALED;
-                bool replaced =
-                        v->one && p == t - n && (stamp == 2 * t || stamp == 2 * t - 2);
-                if (stamp != 2 * p + 1 && !replaced)
+        const struct weft_units *u = &v->units;
+        uint64_t at = t & ~u->low; /* its unit had `at - first` before */
+        uint64_t stamp = weft_load_rlx(weft_broadcast_stamp(v, at));
+        uint64_t before = 2 * (at - v->first + u->per - 1) + 1;
+        bool open = v->one && (stamp == 2 * t || stamp == weft_broadcast_back(v, t));
+        if (!open && (t != at || (stamp & ~WEFT_BROADCAST_SEALED) != before))
+                return false;
+        for (uint64_t p = at - v->first + u->low + 1; p < at; p += u->low + 1)
+                if (weft_load_rlx(weft_broadcast_stamp(v, p)) != 2 * (p + u->per - 1) + 1)
                         return false;
-        }
         return true;
 }
 
@@ -358,13 +378,33 @@ static void describe(struct weft_object *o, struct weft_object_info *info)
 
 /* ---- the kind ----------------------------------------------------------------------------------------- */
 
+/* True: a fork wipes the handle's part that must not be copied, or not again. */
+static bool advise_near(struct weft_broadcast *b, int advice)
+{
+        int saved = errno;
+        bool done = madvise(&b->near, WEFT_BROADCAST_PAGE, advice) == 0;
+        errno = saved;
+        return done;
+}
+
 static int view(struct weft_handle *handle)
 {
         struct weft_broadcast *b = (struct weft_broadcast *)handle;
         b->serial = handle->arena->serial;
         b->spin.calm = WEFT_BROADCAST_CALM;
-        return weft_broadcast_view(&b->v, handle->arena, handle->sh,
-                                   weft_handle_owner(handle));
+        int rc = weft_broadcast_view(&b->v, handle->arena, handle->sh,
+                                     weft_handle_owner(handle));
+        if (!rc && b->v.one && !b->v.fences)
+                b->wiped = advise_near(b, MADV_WIPEONFORK);
+        return rc;
+}
+
+/* Memory goes back to where it was had as it came. */
+static void leave(struct weft_handle *handle)
+{
+        struct weft_broadcast *b = (struct weft_broadcast *)handle;
+        if (b->wiped)
+                (void)advise_near(b, MADV_KEEPONFORK);
 }
 
 static bool fits(const struct weft_handle *handle, const void *options)
@@ -392,10 +432,8 @@ static int init(struct weft_draft *draft)
 {
         const struct weft_broadcast_options *o = draft->options;
         struct weft_broadcast_shared *sh = draft->sh;
-        bool one = o->flags & WEFT_BROADCAST_ONE;
         bool boxes = has_boxes(o->element_bytes, o->flags);
         uint64_t n = 2;
-        uint32_t lead;
         void *cells, *seats;
 
         while (n < o->capacity)
@@ -406,8 +444,14 @@ static int init(struct weft_draft *draft)
         sh->flags = o->flags;
         sh->subscribers =
                 o->subscribers ? o->subscribers : WEFT_BROADCAST_SUBSCRIBERS_MAX;
-        uint64_t stride = weft_broadcast_stride(sh->element_bytes, one, &lead);
-        int rc = weft_draft_alloc(draft, n * stride, &sh->cells, &cells);
+        struct weft_broadcast_view v = {
+                .capacity = n,
+                .element_bytes = o->element_bytes,
+                .one = o->flags & WEFT_BROADCAST_ONE,
+                .blocks = o->policy == WEFT_BROADCAST_BLOCK,
+        };
+        take_shape(&v);
+        int rc = weft_draft_alloc(draft, cells_bytes(&v), &sh->cells, &cells);
         if (!rc)
                 rc = weft_draft_alloc(draft, seats_bytes(sh->subscribers), &sh->seats,
                                       &seats);
@@ -416,14 +460,15 @@ static int init(struct weft_draft *draft)
         if (rc)
                 return rc;
         memset(seats, 0, seats_bytes(sh->subscribers));
-        for (uint64_t i = 0; i < n; i++) {
-                weft_a64_t *cell = (weft_a64_t *)(void *)((uint8_t *)cells + i * stride);
-                weft_store_rlx(cell, 2 * i + 1);
-                weft_store_rlx(cell + 1, boxes ? i : 0);
-        }
-        weft_store_rlx(&sh->tail, n);
+        v.cells = cells;
+        for (uint64_t i = 0; i < n && !v.lines; i++)
+                weft_store_rlx(weft_broadcast_what(&v, i), boxes ? i : 0);
+        for (uint64_t p = 0; p < v.first; p += v.units.low + 1)
+                weft_store_rlx(weft_broadcast_stamp(&v, p),
+                               2 * (p + v.units.per - 1) + 1);
+        weft_store_rlx(&sh->tail, v.first);
         weft_store_rlx(&sh->limit.lo, WEFT_BROADCAST_POSITION_MAX);
-        weft_store_rlx(&sh->not_empty.plain, one);
+        weft_store_rlx(&sh->not_empty.plain, v.one);
         weft_store_rlx(&sh->not_full.plain, 1); /* cursors are */
         return 0;
 }
@@ -463,7 +508,9 @@ static struct weft_kind kind = {
         .check = check,
         .describe = describe,
         .handle_bytes = sizeof(struct weft_broadcast),
+        .handle_align = WEFT_BROADCAST_PAGE,
         .view = view,
+        .drop = leave,
         .fits = fits,
         .busy = busy,
         .waitable = &weft_broadcast_waitable,

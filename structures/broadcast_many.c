@@ -6,13 +6,13 @@
 static struct weft_broadcast_desk_shared *desk_of_box(struct weft_broadcast_view *v,
                                                       uint64_t n)
 {
-        n -= v->mask + 1;
+        n -= v->capacity;
         return n < WEFT_AGENTS_MAX ? weft_desk_at(&v->desks, (uint32_t)n) : NULL;
 }
 
 void *weft_broadcast_box(struct weft_broadcast_view *v, uint64_t n)
 {
-        if (WEFT_LIKELY(n <= v->mask))
+        if (WEFT_LIKELY(n < v->capacity))
                 return v->boxes + n * v->box_stride + v->box_lead;
         struct weft_broadcast_desk_shared *home = desk_of_box(v, n);
         weft_ref_t ref = { home ? weft_load_acq(&home->ref) : 0 }; /* [B] */
@@ -21,7 +21,7 @@ void *weft_broadcast_box(struct weft_broadcast_view *v, uint64_t n)
 
 weft_a64_t *weft_broadcast_box_stamp(struct weft_broadcast_view *v, uint64_t n)
 {
-        if (WEFT_LIKELY(n <= v->mask))
+        if (WEFT_LIKELY(n < v->capacity))
                 return (weft_a64_t *)(void *)(v->boxes + n * v->box_stride);
         struct weft_broadcast_desk_shared *home = desk_of_box(v, n);
         return home ? &home->stamp : NULL;
@@ -31,7 +31,7 @@ static uint64_t box_on(const struct weft_broadcast_view *v,
                        const struct weft_broadcast_desk_shared *desk, uint32_t seat)
 {
         uint64_t box = weft_load_rlx(&desk->box);
-        return box ? box - 1 : v->mask + 1 + seat;
+        return box ? box - 1 : v->capacity + seat;
 }
 
 /* Gives the box that comes with our desk its memory. Crash in furnish: until the ref is
@@ -66,10 +66,10 @@ static int find_place(const struct weft_broadcast_view *v, uint64_t *t,
                       struct weft_pair *seen)
 {
         for (;;) {
-                weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_cell(v, *t);
+                weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_unit(v, *t);
                 seen->lo = weft_load_acq(&cell->lo); /* [P] */
                 seen->hi = weft_load_rlx(&cell->hi);
-                if (WEFT_LIKELY(seen->lo == 2 * (*t - v->mask - 1) + 1)) {
+                if (WEFT_LIKELY(seen->lo == 2 * (*t - v->capacity) + 1)) {
                         if (WEFT_LIKELY(*t < weft_load_acq(&v->sh->limit.lo))) /* [L] */
                                 return 0;
                         return weft_broadcast_room(v, *t);
@@ -94,7 +94,7 @@ static int find_place(const struct weft_broadcast_view *v, uint64_t *t,
 static bool swap(struct weft_broadcast_view *v, struct weft_broadcast_desk_shared *desk,
                  uint64_t t, uint64_t y, struct weft_pair *seen)
 {
-        weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_cell(v, t);
+        weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_unit(v, t);
         uint64_t made = 2 * t + 1, x = seen->hi, was = seen->lo;
         weft_a64_t *stamp = weft_broadcast_box_stamp(v, x);
         struct weft_pair give = { made, y };
@@ -135,7 +135,7 @@ static bool somebody_takes(struct weft_broadcast_view *v, uint64_t box, uint64_t
 static bool has_happened(struct weft_broadcast_view *v, uint64_t made, uint64_t gives)
 {
         const weft_a128_t *cell =
-                (const weft_a128_t *)(void *)weft_broadcast_cell(v, made / 2);
+                (const weft_a128_t *)(void *)weft_broadcast_unit(v, made / 2);
         uint64_t lo = weft_load_acq(&cell->lo) & ~WEFT_BROADCAST_SEALED; /* [P] */
         if (lo < made)
                 return false;
@@ -158,7 +158,7 @@ static void settle_intent(struct weft_broadcast_view *v,
         if (has_happened(v, made, swap >> 32)) {
                 weft_a64_t *stamp = weft_broadcast_box_stamp(v, takes);
                 if (stamp)
-                        weft_store_rlx(stamp, made - 2 * (v->mask + 1));
+                        weft_store_rlx(stamp, made - 2 * (v->capacity));
                 weft_store_rlx(&desk->box, takes + 1);
         }
         weft_store_rel(&desk->made, 0); /* [I] */
@@ -194,7 +194,7 @@ static int put_value(struct weft_broadcast_view *v, uint64_t *t, uint64_t value)
                 if (WEFT_UNLIKELY(rc))
                         return rc;
                 struct weft_pair now = { 2 * *t + 1, value };
-                weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_cell(v, *t);
+                weft_a128_t *cell = (weft_a128_t *)(void *)weft_broadcast_unit(v, *t);
                 if (WEFT_LIKELY(
                             weft_cas16_acq_rel(cell, &seen, now))) /* [P] LP of publish */
                         return 0;
@@ -246,7 +246,7 @@ int weft_broadcast_put_many(struct weft_broadcast_op *op)
         if (WEFT_UNLIKELY(!weft_load_rlx(&desk->loan) == loaned))
                 return loaned ? -EINVAL : -EBUSY;
         uint64_t t = weft_load_rlx(&desk->tail);
-        if (WEFT_UNLIKELY(t <= v->mask || t >= WEFT_BROADCAST_POSITION_MAX))
+        if (WEFT_UNLIKELY(t < v->first || t >= WEFT_BROADCAST_POSITION_MAX))
                 t = weft_broadcast_hint(v);
         while (op->done < op->n) {
                 rc = put_next(op, desk, &t);

@@ -28,7 +28,7 @@ static inline bool is_still(const struct weft_broadcast_view *v, uint64_t p)
 {
         __atomic_signal_fence(
                 __ATOMIC_SEQ_CST); /* loads are not reordered, but compiled */
-        return stamp_of(v, p) == 2 * p + 1;
+        return weft_broadcast_is_here(v, stamp_of(v, p), p);
 }
 
 /* A copy that may be torn, and is thrown away then. ThreadSanitizer must not see it: who
@@ -52,7 +52,7 @@ static void copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
 static void *element_at(struct weft_broadcast_view *v, uint64_t p)
 {
         if (!v->boxes)
-                return weft_broadcast_cell(v, p) + v->lead;
+                return weft_broadcast_place(v, p);
         return weft_broadcast_box(v, weft_load_rlx(weft_broadcast_what(v, p)));
 }
 
@@ -126,9 +126,10 @@ static void lose(struct weft_subscriber *s, uint64_t from, uint64_t to)
                 from = s->spared;
         if (from >= to)
                 return;
-        uint64_t all = weft_load_rlx(&s->lost) + (to - from);
+        uint64_t gone = weft_pos_count(&s->v.units, from, to);
+        uint64_t all = weft_load_rlx(&s->lost) + gone;
         weft_store_rlx(&s->lost, all);
-        s->unseen += to - from;
+        s->unseen += gone;
         if (s->seat)
                 weft_store_rlx(&s->seat->lost, all);
 }
@@ -138,17 +139,17 @@ static void lose(struct weft_subscriber *s, uint64_t from, uint64_t to)
 static uint64_t skip(struct weft_subscriber *s, uint64_t p, uint32_t tries)
 {
         struct weft_broadcast_view *v = &s->v;
-        uint64_t n = v->mask + 1, t = weft_broadcast_hint(v);
-        uint64_t known = (stamp_of(v, p) + 1) / 2; /* those before it were there */
+        uint64_t t = weft_broadcast_hint(v);
+        uint64_t known = weft_broadcast_beyond(v, stamp_of(v, p)); /* or was */
         if (known < WEFT_BROADCAST_POSITION_MAX && known > t)
                 t = known;
         if (weft_broadcast_walk(v, &t, WEFT_BROADCAST_STRIDES))
-                t = known;   /* what it came upon is told by who gets there */
-        uint64_t to = t - n; /* t >= n */
-        if (tries > 2)
-                to += n / 8 < 1 ? 1 : n / 8;
+                t = known; /* what it came upon is told by who gets there */
+        uint64_t to = weft_broadcast_oldest(v, t);
+        for (uint64_t i = 0; tries > 2 && i <= v->capacity / 8; i++)
+                to = weft_broadcast_after(v, to);
         if (to <= p)
-                to = p + 1;
+                to = weft_broadcast_after(v, p);
         lose(s, p, to);
         weft_store_rlx(&s->pos, to);
         return to;
@@ -166,13 +167,13 @@ static int find_next(struct weft_subscriber *s, uint64_t *pos, uint32_t *tries)
         uint64_t p = weft_load_rlx(&s->pos);
         for (;;) {
                 uint64_t stamp = stamp_of(v, p);
-                if (WEFT_LIKELY(stamp == 2 * p + 1)) {
+                if (WEFT_LIKELY(weft_broadcast_is_here(v, stamp, p))) {
                         *pos = p;
                         return 0;
                 }
                 if (stamp >= 2 * WEFT_BROADCAST_POSITION_MAX)
                         return -EUCLEAN;
-                if (stamp > 2 * p + 1) {
+                if (weft_broadcast_is_gone(v, stamp, p)) {
                         p = skip(s, p, (*tries)++);
                         continue;
                 }
@@ -200,27 +201,56 @@ static int get_one(struct get *g)
                 }
                 rc = copy_out(v, p, g->to); /* LP of next */
                 if (!rc)
-                        weft_broadcast_advance(s, p);
+                        weft_broadcast_advance(s, p, weft_broadcast_after(v, p));
                 if (rc != -ENOENT)
                         return rc;
         }
+}
+
+/* Up to k words of a line, which were there, from p on; as copy_out. */
+static bool copy_words(const struct weft_broadcast_view *v, uint64_t p, uint8_t *to,
+                       uint64_t k)
+{
+        const weft_a64_t *from = weft_broadcast_what(v, p);
+        for (uint64_t i = 0; i < k; i++)
+                weft_broadcast_store(v, to + i * v->element_bytes,
+                                     weft_load_rlx(from + i));
+        return is_still(v, p);
+}
+
+/* What follows in one unit, if it is there. */
+static bool get_more(struct get *g)
+{
+        struct weft_subscriber *s = g->s;
+        struct weft_broadcast_view *v = &s->v;
+        uint64_t p = weft_load_rlx(&s->pos), k = 1, stamp = stamp_of(v, p);
+        uint8_t *to = g->to + g->done * v->element_bytes;
+        if (!weft_broadcast_is_here(v, stamp, p))
+                return false;
+        if (v->lines) {
+                uint64_t there = (stamp + 1) / 2 - p,
+                         left = v->units.per - (p & v->units.low);
+                k = g->n - g->done;
+                k = k < there ? k : there;
+                k = k < left ? k : left; /* a stamp may be nonsense */
+        }
+        if (v->lines ? !copy_words(v, p, to, k) : copy_out(v, p, to) != 0)
+                return false;
+        weft_broadcast_advance(s, p, weft_pos_normal(&v->units, p + k));
+        g->done += k;
+        return true;
 }
 
 /* The first as it comes, then what follows it. */
 static int attempt_get(void *context)
 {
         struct get *g = context;
-        struct weft_broadcast_view *v = &g->s->v;
         int rc = get_one(g);
         if (rc)
                 return rc;
-        for (g->done = 1; g->done < g->n; g->done++) {
-                uint64_t p = g->first + g->done;
-                if (stamp_of(v, p) != 2 * p + 1 ||
-                    copy_out(v, p, g->to + g->done * v->element_bytes))
-                        break;
-                weft_broadcast_advance(g->s, p);
-        }
+        g->done = 1;
+        while (g->done < g->n && get_more(g))
+                ;
         return 0;
 }
 
@@ -282,7 +312,7 @@ static int get(struct get *g, uint64_t *sequence, uint64_t *lost, uint64_t deadl
                 *lost = s->unseen;
         s->unseen = 0;
         if (!rc && sequence)
-                *sequence = g->first - (s->v.mask + 1);
+                *sequence = weft_broadcast_sequence(&s->v, g->first);
         return rc;
 }
 
@@ -338,9 +368,10 @@ int weft_broadcast_release(weft_subscriber_t *subscriber)
         s->taken = 0;
         uint64_t p = weft_load_rlx(&s->pos);
         bool still = is_still(&s->v, p);
+        uint64_t next = weft_broadcast_after(&s->v, p);
         if (!still)
-                lose(s, p, p + 1);
-        weft_broadcast_advance(s, p);
+                lose(s, p, next);
+        weft_broadcast_advance(s, p, next);
         return still ? 0 : -ENOENT;
 }
 
@@ -366,9 +397,15 @@ static int survey(const struct weft_broadcast_view *v, uint64_t *t, uint64_t *ol
         if (rc)
                 return rc;
         *oldest = weft_broadcast_oldest(v, *t);
-        if (*oldest < *t && stamp_of(v, *oldest) > 2 * *oldest + 1)
-                ++*oldest;
+        if (*oldest < *t && weft_broadcast_is_gone(v, stamp_of(v, *oldest), *oldest))
+                *oldest = weft_broadcast_after(v, *oldest);
         return 0;
+}
+
+static void show(struct weft_subscriber *s, uint64_t cursor)
+{
+        weft_store_rel(&s->seat->told, cursor);   /* [N] */
+        weft_store_rel(&s->seat->cursor, cursor); /* [N] */
 }
 
 /* The seat is ours: it shows what must not be overtaken. See LIMIT in broadcast_shared.h. */
@@ -378,7 +415,7 @@ static int take_place(struct weft_subscriber *s, uint64_t *cursor, uint64_t *t)
         uint64_t here = weft_broadcast_word(weft_broadcast_generation(s->word),
                                             WEFT_BROADCAST_HERE, s->sig);
         uint64_t oldest;
-        weft_store_rel(&s->seat->cursor, *cursor); /* [N] */
+        show(s, *cursor);
         if (s->word != here) {
                 if (!weft_cas_acq_rel(&s->seat->word, &s->word, here)) /* [J] */
                         return -EUCLEAN;
@@ -394,7 +431,7 @@ static int take_place(struct weft_subscriber *s, uint64_t *cursor, uint64_t *t)
                 return rc;
         if (oldest > *cursor)
                 *cursor = oldest;
-        weft_store_rel(&s->seat->cursor, *cursor); /* [N] */
+        show(s, *cursor);
         weft_wait_signal(&v->sh->not_full, INT32_MAX);
         return 0;
 }
@@ -407,7 +444,7 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
         int rc = survey(v, &t, &oldest);
         if (rc)
                 return rc;
-        uint64_t want = sequence + v->mask + 1;
+        uint64_t want = weft_broadcast_position(v, sequence);
         if (from != WEFT_BROADCAST_SEQUENCE)
                 want = from == WEFT_BROADCAST_OLDEST ? oldest : t;
         uint64_t cursor = want > oldest ? want : oldest;
@@ -416,7 +453,9 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
         if (rc)
                 return rc;
         bool named = from == WEFT_BROADCAST_SEQUENCE;
-        s->spared = named || !s->seat || !v->blocks ? 0 : cursor + 1;
+        s->spared = named || !s->seat || !v->blocks ? 0 : weft_broadcast_after(v, cursor);
+        s->kept = s->seat && v->lines ? cursor : UINT64_MAX;
+        s->until = 0;
         s->unseen = 0;
         weft_store_rlx(&s->pos, named ? want : cursor);
         return 0;
@@ -448,7 +487,9 @@ int64_t weft_broadcast_lag(weft_subscriber_t *subscriber)
         uint64_t t = weft_broadcast_hint(&subscriber->v);
         int rc = weft_broadcast_tail(&subscriber->v, &t);
         uint64_t p = weft_load_rlx(&subscriber->pos);
-        return rc ? rc : t > p ? (int64_t)(t - p) : 0;
+        if (rc)
+                return rc;
+        return t > p ? (int64_t)weft_pos_count(&subscriber->v.units, p, t) : 0;
 }
 
 uint64_t weft_broadcast_lost(const weft_subscriber_t *subscriber)
@@ -495,6 +536,15 @@ static int sit(struct weft_subscriber *s, struct weft_agent *agent)
         return claim(s) ? 0 : -EMFILE;
 }
 
+/* A power of two, and a unit at least. */
+static uint64_t step_of(const struct weft_broadcast_view *v)
+{
+        uint64_t step = v->units.low + 1;
+        while (step * WEFT_BROADCAST_TELLS < v->span)
+                step *= 2;
+        return step;
+}
+
 int weft_broadcast_subscribe(weft_broadcast_t *broadcast, enum weft_broadcast_from from,
                              uint64_t sequence, weft_subscriber_t **subscriber)
 {
@@ -517,6 +567,7 @@ int weft_broadcast_subscribe(weft_broadcast_t *broadcast, enum weft_broadcast_fr
         s->serial = broadcast->serial;
         s->pid = (uint64_t)getpid();
         s->v = broadcast->v;
+        s->step = step_of(&s->v);
         if (!readonly)
                 rc = sit(s, agent);
         if (!rc)

@@ -1,23 +1,51 @@
 /* structures/broadcast_shared.h -- the broadcast ring as it lies in shared memory.
  *
- * POSITIONS count what is published, one after the other, beginning at N, the number of
- * cells; users see position - N, the sequence. Position p lies in cell p & mask. The first
- * word of a cell is its STAMP:
+ * UNITS. A unit is a few elements and one stamp. Small elements (up to 8 bytes) of ONE
+ * producer in a BLOCK ring are words, 7 in a line of 64 bytes with its stamp at the end, so
+ * that one transfer of a line brings 7 of them. All else is alone in its unit, a cell: the
+ * stamp, then what it holds. A POSITION is the number of a unit, counted for ever from the
+ * number of units on, and below it (in lines) 3 bits of an index: stamp.h. Users see how many
+ * positions come before, the sequence. A ring retains N elements, a power of two.
  *
- *   2p+1  position p is here            2p  position p is being written (ONE producer)
- *   2p-2  position p is to be written here, and p-N is gone (ONE producer)
+ * For position p, in unit u, a unit's STAMP says
  *
- * Bit 63: sealed, nothing is published any more (many producers). A stamp at rest before p
- * is written is 2(p-N)+1. Stamps of a cell never go back below an odd one, so for who
- * wants p: equal to 2p+1, it is here; less, it is not yet here; more, it is gone. Readers
- * copy the element and look at the stamp again; they never write into a cell.
+ *   2p+1  p is here, and those before it in u
+ *   2p    p is being written (ONE producer); those before it in u are here
+ *   2p-1  inside a line, and 2p-2 in front of a unit: p was to be written, and it was taken
+ *         back. (The first is what the stamp was before. By the second, u-1 beyond its end,
+ *         what was in the unit is gone.)
  *
- * ONE PRODUCER. The seat `producer` is signed by its holder, who alone stores into cells:
- *   stamp = 2p; look at the limit again; element; stamp = 2p+1 (LP); tail = p+1
- * A dead one's seat is cleared by recovery. Who sits down walks on from `tail` to the first
- * position that is not there, and begins with that: a position half written is written
- * anew. Nothing is locked in this: who needs the order of it (who joins, who goes to sleep,
- * who wants to know that nothing more comes) fences everybody: weft_fence_everybody().
+ * Bit 63: sealed, nothing is published any more (many producers). A unit at rest before it is
+ * filled has what it had a round before. Stamps of a unit never go back below an odd one, so
+ * for who wants p: it is here if the stamp is above 2p and its unit is p's; the stamp's unit
+ * is a later one: it is gone; else it is not yet here. Readers copy the element and look at
+ * the stamp again; they never write into a unit.
+ *
+ * To open a unit is the end of all that was in it. A cell for position t replaces t-N. There
+ * are so many lines that all but one hold N elements: so while one is filled the last N are
+ * in the others, and t-N stays.
+ *
+ * ONE PRODUCER. The seat `producer` is signed by its holder, who alone stores into units:
+ *   stamp = 2p; look at the limit again; element; stamp = 2p+1 (LP)
+ * for several of a line at once likewise: the last stamp is the LP of all of them. A dead
+ * one's seat is cleared by recovery. Who sits down walks on from `tail`, which lags, to the
+ * first position that is not there, and begins with that: one half written is taken back, and
+ * written anew. Nothing is locked in this: who needs the order of it (who joins, who goes to
+ * sleep, who wants to know that nothing more comes) fences everybody:
+ * weft_fence_everybody().
+ *
+ * THE SHORT WAY of the one producer, of 8-byte elements. He keeps the tail in his handle,
+ * with the version of the limit (see there) by which it was opened, and the thread whose it
+ * is. While that version stands, the unit at the tail, all of it, is below the limit: made
+ * sure unit by unit. So the version is looked at in place of the limit, before the stamp 2p
+ * and after it, and of what others want him to hear only who sleeps is left. The version is
+ * counted up ("drawn") by
+ *   - who joins or seeks in a BLOCK ring, and shutdown: as they always did
+ *   - who sits down, before he publishes; who resigns, or recovers him, before the seat is
+ *     free
+ *   - the holder, if he goes on by another handle than the last time: one handle knows the
+ *     tail; who draws finds it by walking
+ * What the handle keeps is 0 in the child of a fork: so it is closed there.
  *
  * MANY PRODUCERS. A cell is 16 bytes {stamp, what}, changed by one CAS16, which is the
  * whole publication: {2(p-N)+1, x} -> {2p+1, y}. Who publishes goes from p to p+1 only
@@ -53,20 +81,24 @@
  *
  * SUBSCRIBERS sit in seats of their own, each a word {generation, state, sig} and the
  * cursor: the position that is wanted next. FREE -> JOINING -> HERE -> FREE, each by CAS;
- * only HERE counts. What a dead one held is freed by recovery.
+ * only HERE counts. What a dead one held is freed by recovery. The cursor is written by each
+ * next, and its line is nobody else's in the usual case: `told` is a cursor of a while ago,
+ * told every eighth of the ring.
  *
  * LIMIT {lo, hi = version << 1 | shut}. Positions below lo may be published, whatever they
  * replace. DROP: lo is endless. BLOCK: the least cursor of all HERE, + N; found by who
  * comes to the limit, and set by CAS16 only if the version is what it was before he looked.
+ * He looks at what they told, some times, and at the cursors themselves if it is full even
+ * so; the limit that comes of what is told is no higher.
  * Who joins, or seeks, first shows his seat and cursor, then makes lo 0 in a new version,
  * then (ONE) fences everybody, then finds the tail t. Whoever publishes a position above t
  * looks at the limit after that, and so at the cursor. Position t itself may be under way,
- * allowed by the old limit: it replaces t-N. So all from t-N+1 on stays until the cursor
- * has passed it; t-N may or may not, and is not counted as lost.
+ * allowed by the old limit: a cell replaces t-N. So all from t-N+1 on stays until the cursor
+ * has passed it; t-N may or may not, and is not counted as lost. (In lines it does.)
  *
  * SHUTDOWN sets `shut` and lo 0: LP. MANY: then the cell at the tail is sealed, by him or by
  * whoever comes to the end: CAS16, so nothing comes after it. ONE: the producer looks at
- * the limit after he has stamped 2p, and takes that back (2p-2) if it is below: so after a
+ * the limit after he has stamped 2p, and takes that back if it is below: so after a
  * fence for everybody, the stamp at the tail is 2p if and only if something is still under
  * way, which the end waits for, unless the producer is dead (his seat is clear).
  *
@@ -80,6 +112,7 @@
  *   [I] swap -> settle     an intent is whole before `made`, and settled before 0
  *   [B] furnish -> next    a desk's box is there before its ref
  *   [H] hint -> walk       all positions below a hint are there
+ *   [O] open -> near       the version and the thread of the short way, in this process
  */
 #ifndef WEFT_STRUCTURES_BROADCAST_SHARED_H
 #define WEFT_STRUCTURES_BROADCAST_SHARED_H
@@ -89,7 +122,7 @@
 #include "runtime/wait_shared.h"
 
 #define WEFT_BROADCAST_KIND_ID 0x62636173u /* "bcas" */
-#define WEFT_BROADCAST_FORMAT 1
+#define WEFT_BROADCAST_FORMAT 2
 #define WEFT_BROADCAST_SEALED (UINT64_C(1) << 63)
 #define WEFT_BROADCAST_POSITION_MAX (UINT64_C(1) << 60)
 
@@ -101,11 +134,14 @@ enum weft_broadcast_seat_state {
 
 struct weft_broadcast_seat_shared { /* written by its subscriber alone */
         weft_a64_t word;            /* generation << 34 | state << 32 | sig */
-        weft_a64_t cursor;          /* positions below are done with */
-        weft_a64_t lost;            /* elements; for people */
-        uint64_t spare[13];
+        weft_a64_t told;            /* a cursor; it may be behind */
+        uint64_t spare[6];
+        weft_a64_t cursor; /* positions below are done with */
+        weft_a64_t lost;   /* elements; for people */
+        uint64_t spare2[6];
 };
 WEFT_PIN(struct weft_broadcast_seat_shared, 128);
+WEFT_PIN_AT(struct weft_broadcast_seat_shared, cursor, 64);
 
 struct weft_broadcast_desk_shared {
         weft_a64_t made; /* intent: the stamp that is tried; 0 is none */
@@ -126,7 +162,7 @@ struct weft_broadcast_shared {
         _Alignas(WEFT_LINE) weft_ref_t cells; /* constant after create, like these */
         weft_ref_t boxes; /* many producers, over 8 bytes; else none */
         weft_ref_t seats;
-        uint64_t capacity;
+        uint64_t capacity; /* elements; how many units there are follows from it */
         uint32_t element_bytes;
         uint32_t policy;
         uint32_t flags;
@@ -138,7 +174,7 @@ struct weft_broadcast_shared {
         weft_a32_t seats_used; /* seats from here on were never taken */
         uint32_t spare2;
         uint64_t spare3[9];
-        weft_a64_t tail;     /* ONE: the next position, or one less; many: a hint */
+        weft_a64_t tail; /* a hint; ONE: told by the producer, line by line or oftener */
         weft_a32_t producer; /* ONE: whose seat it is, a sig, or 0 */
         weft_a32_t loan;     /* ONE: 1 while he fills the next position */
         uint64_t spare4[14];

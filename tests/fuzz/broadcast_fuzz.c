@@ -44,7 +44,7 @@ static void aim_at_ring(weft_arena_t *arena, struct weft_broadcast *b)
         struct weft_broadcast_view *v = &b->v;
         aim_at(arena, v->sh, 64);
         aim_at(arena, v->sh, sizeof *v->sh);
-        aim_at(arena, v->cells, 8 * v->stride);
+        aim_at(arena, v->cells, 8 * v->units.stride);
         aim_at(arena, v->seats, 256);
         if (!v->one)
                 aim_at(arena, weft_desk_at(&v->desks, 0), 256);

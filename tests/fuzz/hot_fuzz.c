@@ -52,7 +52,7 @@ static void aim_at_stream(weft_arena_t *arena, struct weft_hot *hot)
         aim_at(arena, &sh->driver, sizeof sh->driver);
         aim_at(arena, sh, sizeof *sh);
         aim_at(arena, hot->driver->line, 128);
-        aim_at(arena, v->cells, 8 * v->stride);
+        aim_at(arena, v->cells, 8 * v->units.stride);
         aim_at(arena, v->seats, 256);
 }
 

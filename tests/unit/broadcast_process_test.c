@@ -713,7 +713,7 @@ static void hostile(void *context)
                                 spoil((uint8_t *)v->seats, 256);
                                 break;
                         default:
-                                spoil(v->cells, 8 * v->stride);
+                                spoil(v->cells, 8 * v->units.stride);
                         }
                         try_everything(b, s);
                 }
