@@ -11,7 +11,7 @@ int weft_hot_emit(weft_hot_t *hot, const void *item, uint64_t deadline)
                 return -EINVAL;
         if (WEFT_LIKELY(weft_broadcast_put_short(hot->ring, item)))
                 return 0;
-        return weft_broadcast_publish_long(hot->ring, item, deadline);
+        return weft_broadcast_publish_far_1(hot->ring, item, deadline);
 }
 
 int64_t weft_hot_emit_n(weft_hot_t *hot, const void *items, size_t n, uint64_t deadline)

@@ -31,8 +31,8 @@ int weft_hot_next(weft_hot_subscriber_t *subscriber, void *item, uint64_t *seque
                 return -EINVAL;
         if (WEFT_LIKELY(weft_broadcast_get_short(subscriber->ring, item, sequence, lost)))
                 return 1;
-        int rc = weft_broadcast_next_long(subscriber->ring, item, sequence, lost,
-                                          deadline);
+        int rc = weft_broadcast_next_far_1(subscriber->ring, item, sequence, lost,
+                                           deadline);
         return WEFT_LIKELY(!rc) ? 1 : weft_hot_told(subscriber, rc);
 }
 

@@ -94,8 +94,11 @@ int weft_broadcast_room(const struct weft_broadcast_view *v, uint64_t t)
                         weft_pause();
                         continue;
                 }
-                if (weft_cas16_acq_rel(limit, &seen, now)) /* [L] */
-                        return 0;
+                if (!weft_cas16_acq_rel(limit, &seen, now)) /* [L] */
+                        continue;
+                if (v->lines && t - least > v->span / 2)
+                        weft_store_rlx(&v->sh->filled, t);
+                return 0;
         }
 }
 
@@ -158,11 +161,6 @@ static __attribute__((noinline)) int publish_any(struct weft_broadcast *b,
         return b && element ? put(&op, deadline) : -EINVAL;
 }
 
-void weft_broadcast_wake_subscribers(struct weft_broadcast_shared *sh)
-{
-        weft_wait_signal(&sh->not_empty, INT32_MAX);
-}
-
 int weft_broadcast_publish(weft_broadcast_t *broadcast, const void *element,
                            uint64_t deadline)
 {
@@ -172,9 +170,12 @@ int weft_broadcast_publish(weft_broadcast_t *broadcast, const void *element,
         return publish_any(broadcast, element, deadline);
 }
 
-int weft_broadcast_publish_long(weft_broadcast_t *broadcast, const void *element,
-                                uint64_t deadline)
+int weft_broadcast_publish_far_1(weft_broadcast_t *broadcast, const void *element,
+                                 uint64_t deadline)
 {
+        if (broadcast && element && !broadcast->v.lines &&
+            weft_broadcast_put_cell(broadcast, element))
+                return 0;
         return publish_any(broadcast, element, deadline);
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define WEFT_BROADCAST_NO_INLINE /* here they are made */
 #include <weft/broadcast.h>
 
 #include "runtime/block.h"
@@ -25,11 +26,8 @@ enum {
         WEFT_BROADCAST_STRIDES = 256,  /* of one who has been overtaken, and hurries */
         WEFT_BROADCAST_LINE_CELLS = 4, /* of up to 8 bytes, in a line */
         WEFT_BROADCAST_TELLS = 8,      /* `told` is written so often in a round */
-        WEFT_BROADCAST_AHEAD_LINES =
-                16 * 8, /* positions: so long before they are filled */
-        WEFT_BROADCAST_AHEAD_CELLS = 4 * 4, /* lines are asked for */
-        WEFT_BROADCAST_LOW = 7,             /* of a position in a line: the index */
-        WEFT_BROADCAST_CALM = 64, /* pauses of who waits for a slow one to move on */
+        WEFT_BROADCAST_AHEAD = 16, /* lines are asked for so long before, or a quarter */
+        WEFT_BROADCAST_CALM = 64,  /* pauses of who waits for a slow one to move on */
 };
 
 extern const struct weft_waitable weft_broadcast_waitable; /* broadcast_select.c */
@@ -62,14 +60,6 @@ struct weft_broadcast_view {
 
 #define WEFT_BROADCAST_PAGE 4096 /* of memory: what a fork wipes */
 
-/* The short way of the one producer, in this process: see broadcast_shared.h. `turn` is read
- * before `thread`, and written after that has been 0. The rest is the producer's alone. */
-struct weft_broadcast_near {
-        weft_a64_t turn; /* the version, and shut, of the limit by which it was opened */
-        weft_a64_t thread; /* by its thread pointer; 0: closed */
-        uint64_t pos;      /* what is published next, if `turn` stands; 0: not known */
-};
-
 struct weft_broadcast {
         struct weft_handle handle; /* first */
         uint64_t serial;           /* of the arena */
@@ -80,28 +70,77 @@ struct weft_broadcast {
 };
 
 struct weft_subscriber {
-        struct weft_handle
-                handle;  /* first: the ring's, but of another kind, for select */
-        uint64_t serial; /* of the arena */
-        uint32_t sig;    /* whose it is; 0: read-only, everybody's */
-        uint32_t taken;  /* 1: a view is out */
-        uint64_t pid;    /* of whom it is: a child of his has no part in it */
-        weft_a64_t pos;  /* wanted next */
-        uint64_t until;  /* lines: positions below were there when `pos` came there */
-        uint64_t kept;   /* positions from here on stay until they are passed */
-        uint64_t step;   /* positions from one telling of the cursor to the next */
-        uint64_t unseen; /* lost, and not told yet */
-        uint64_t spared; /* positions below do not count as lost */
-        weft_a64_t lost;
-        uint64_t word;                           /* what its seat has */
-        struct weft_broadcast_seat_shared *seat; /* NULL: read-only */
-        struct weft_broadcast_view v;
-        struct weft_spin spin;
-        /* For the rooms above: asked when nothing is there, by any thread. -EAGAIN, or why
-         * there is no use in waiting; changes nothing. NULL: nobody is asked. */
-        int (*guard)(const void *guarded);
-        const void *guarded;
+        union {
+                struct {
+                        struct weft_handle handle; /* first: the ring's, but of another
+                                                      kind, for select */
+                        uint64_t serial;           /* of the arena */
+                        uint32_t sig;    /* whose it is; 0: read-only, everybody's */
+                        uint32_t taken;  /* 1: a view is out */
+                        uint64_t pid;    /* of whom: a child of his has no part in it */
+                        uint64_t kept;   /* positions from here on stay until passed */
+                        uint64_t step;   /* positions from one telling to the next */
+                        uint64_t unseen; /* lost, and not told yet */
+                        uint64_t spared; /* positions below do not count as lost */
+                        weft_a64_t lost;
+                        uint64_t word;                           /* what its seat has */
+                        struct weft_broadcast_seat_shared *seat; /* NULL: read-only */
+                        struct weft_broadcast_view v;
+                        struct weft_spin spin;
+                        /* For the rooms above: asked when nothing is there, by any thread.
+                         * -EAGAIN, or why there is no use in waiting; changes nothing. NULL:
+                         * nobody is asked. */
+                        int (*guard)(const void *guarded);
+                        const void *guarded;
+                        bool wiped; /* `thread` is, by a fork */
+                };
+                uint64_t room[448];
+        };
+        struct weft_subscriber_near near;
+        _Alignas(WEFT_BROADCAST_PAGE) weft_a64_t thread;
 };
+
+/* What is compiled into others: new numbers there when this no longer holds. */
+#define WEFT_CAST_FROM(from, member) \
+        (((int)offsetof(struct weft_broadcast_shared, member) - \
+          (int)offsetof(struct weft_broadcast_shared, from)) / \
+         (int)sizeof(uint64_t))
+#define WEFT_CAST_SEAT(member) \
+        (offsetof(struct weft_broadcast_seat_shared, member) / sizeof(uint64_t))
+_Static_assert(offsetof(struct weft_broadcast, near) ==
+                               offsetof(struct weft_broadcast_view_, near) &&
+                       offsetof(struct weft_subscriber, near) ==
+                               offsetof(struct weft_subscriber_view_, near) &&
+                       offsetof(struct weft_subscriber, thread) ==
+                               offsetof(struct weft_subscriber_view_, thread) &&
+                       sizeof(struct weft_broadcast_near) == 128 &&
+                       sizeof(struct weft_subscriber_near) == 128 &&
+                       WEFT_CAST_FROM(limit.hi, limit.lo) == WEFT_CAST_LO_ &&
+                       WEFT_CAST_FROM(limit.hi, not_empty) == WEFT_CAST_NOT_EMPTY_ &&
+                       WEFT_CAST_FROM(limit.hi, not_full) == WEFT_CAST_NOT_FULL_ &&
+                       WEFT_CAST_FROM(limit.hi, tail) == WEFT_CAST_TAIL_ &&
+                       WEFT_CAST_FROM(limit.hi, filled) == WEFT_CAST_FILLED_ &&
+                       WEFT_CAST_SEAT(word) == 0 &&
+                       WEFT_CAST_SEAT(told) == WEFT_CAST_TOLD_ &&
+                       WEFT_CAST_SEAT(cursor) == WEFT_CAST_CURSOR_,
+               "weft/broadcast_inline.h");
+
+/* A word of the short ways: others of this process read it. */
+static inline void weft_broadcast_near_set(uint64_t *word, uint64_t value)
+{
+        weft_store_rel((weft_a64_t *)(void *)word, value); /* [O] */
+}
+
+/* What a subscriber wants next. */
+static inline uint64_t weft_broadcast_pos(const struct weft_subscriber *s)
+{
+        return weft_load_rlx((const weft_a64_t *)(const void *)&s->near.pos);
+}
+
+static inline void weft_broadcast_set_pos(struct weft_subscriber *s, uint64_t pos)
+{
+        weft_store_rlx((weft_a64_t *)(void *)&s->near.pos, pos);
+}
 
 /* ---- positions and units ------------------------------------------------------------- */
 
@@ -220,6 +259,13 @@ static inline void weft_broadcast_store(const struct weft_broadcast_view *v, voi
                 memcpy(to, &value, sizeof value);
         else
                 memcpy(to, &value, v->element_bytes);
+}
+
+/* How long before they are needed lines are asked for: positions. */
+static inline uint64_t weft_broadcast_ahead(const struct weft_broadcast_view *v)
+{
+        uint64_t quarter = v->first / 4, most = WEFT_BROADCAST_AHEAD * (v->units.low + 1);
+        return quarter < most ? quarter : most;
 }
 
 /* The shape of boxes. */
@@ -371,100 +417,63 @@ static inline bool weft_broadcast_leave(struct weft_broadcast_seat_shared *seat,
 
 /* ---- the short ways: inline, also for who has a ring as a part ----------------------------- */
 
-/* All else, and waiting: as the calls. */
-WEFT_CHECK int weft_broadcast_publish_long(weft_broadcast_t *broadcast,
-                                           const void *element, uint64_t deadline);
-WEFT_CHECK int weft_broadcast_next_long(struct weft_subscriber *s, void *element,
-                                        uint64_t *sequence, uint64_t *lost,
-                                        uint64_t deadline);
-void weft_broadcast_wake_subscribers(struct weft_broadcast_shared *sh);
-void weft_broadcast_wake_publishers(struct weft_broadcast_shared *sh);
-
-/* By which a thread of this process is told from others that are there. */
-static inline uint64_t weft_broadcast_thread(void)
-{
-        uint64_t thread;
-        __asm__("mov %%fs:0, %0" : "=r"(thread));
-        return thread;
-}
-
-/* Units that come next have been read by others: gets their lines for writing while there is
- * other work to do. Nearly twice as fast. Where prefetchw is not known it does nothing. Not
- * what is still to be read. */
+/* Cells that come next have been read by others: gets their lines for writing while there is
+ * other work to do. Nearly twice as fast. Where it is not known it does nothing. */
 static inline void weft_broadcast_own_soon(const struct weft_broadcast_view *v,
-                                           uint64_t p, uint64_t lo)
+                                           uint64_t p)
 {
-        uint64_t ahead =
-                p + (v->lines ? WEFT_BROADCAST_AHEAD_LINES : WEFT_BROADCAST_AHEAD_CELLS);
-        if (ahead < lo)
-                __asm__ volatile("prefetchw %0" ::"m"(*weft_broadcast_stamp(v, ahead)));
+        if (p % WEFT_BROADCAST_LINE_CELLS == 0)
+                __asm__ volatile("prefetchw %0" ::"m"(
+                        *weft_broadcast_stamp(v, p + 4 * WEFT_BROADCAST_LINE_CELLS)));
 }
 
-/* The unit at `next` comes after one that is full. Is all of it below the limit? */
+/* Is all of the unit at `p` below the limit? */
 static inline bool weft_broadcast_unit_is_free(const struct weft_broadcast_view *v,
-                                               uint64_t next, uint64_t lo)
+                                               uint64_t p)
 {
-        return (next & ~v->units.low) + v->units.per <= lo;
+        return (p & ~v->units.low) + v->units.per <=
+               weft_load_acq(&v->sh->limit.lo); /* [L] */
 }
 
-/* The producer by the short way has published up to `next`, and comes to a new unit. */
-static inline void weft_broadcast_next_unit(struct weft_broadcast *b, uint64_t next)
-{
-        const struct weft_broadcast_view *v = &b->v;
-        uint64_t lo = weft_load_acq(&v->sh->limit.lo); /* [L] */
-        b->near.pos = next;
-        weft_store_rel(&v->sh->tail, next); /* [H] */
-        if (WEFT_UNLIKELY(!weft_broadcast_unit_is_free(v, next, lo)))
-                weft_store_rel(&b->near.thread, 0); /* [O] */
-        else if (v->lines || next % WEFT_BROADCAST_LINE_CELLS == 0)
-                weft_broadcast_own_soon(v, next, lo);
-}
-
-/* One producer, an element of 8 bytes, nothing unusual: published; else false. Crash in
- * publish: as in put_one() in broadcast_one.c. */
-static inline bool weft_broadcast_put_near(struct weft_broadcast *b, const void *element,
-                                           bool lines)
+/* One producer, cells of 8 bytes: as the short way in <weft/broadcast_inline.h>. */
+static inline bool weft_broadcast_put_cell(struct weft_broadcast *b, const void *element)
 {
         const struct weft_broadcast_view *v = &b->v;
         struct weft_broadcast_near *near = &b->near;
         const weft_a64_t *version = &v->sh->limit.hi;
-        uint64_t turn = weft_load_acq(&near->turn), value; /* [O] */
-        if (WEFT_UNLIKELY(weft_load_acq(&near->thread) !=
-                          weft_broadcast_thread()) ||      /* [O] */
+        uint64_t turn = weft_load_acq((weft_a64_t *)(void *)&near->turn), value; /* [O] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        if (WEFT_UNLIKELY(weft_load_acq((weft_a64_t *)(void *)&near->cells) != /* [O] */
+                          weft_cast_thread_()) ||
             WEFT_UNLIKELY(weft_load_acq(version) != turn)) /* [L] */
                 return false;
         uint64_t p = near->pos;
-        weft_a64_t *cell = (weft_a64_t *)(void *)v->cells, *word, *stamp;
-        if (lines) {
-                word = cell + (p & (v->first - 1));
-                stamp = (weft_a64_t *)((uintptr_t)word | 56);
-        } else {
-                stamp = cell + 2 * (p & (v->first - 1));
-                word = stamp + 1;
-        }
+        weft_a64_t *stamp = (weft_a64_t *)(void *)v->cells + 2 * (p & (v->first - 1));
         memcpy(&value, element, sizeof value);
         weft_store_rlx(stamp, 2 * p);
+        weft_broadcast_own_soon(v, p);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         if (WEFT_UNLIKELY(weft_load_acq(version) != turn)) { /* [L] */
-                weft_store_rlx(stamp, weft_broadcast_back(v, p));
+                weft_broadcast_back_1(b);
                 return false;
         }
-        weft_store_rlx(word, value);
+        weft_store_rlx(stamp + 1, value);
         weft_store_rel(stamp, 2 * p + 1); /* [P] LP of publish */
-        if (lines && WEFT_LIKELY((p + 2) & WEFT_BROADCAST_LOW))
-                near->pos = p + 1;
-        else
-                weft_broadcast_next_unit(b, lines ? p + 2 : p + 1);
+        near->pos = p + 1;
+        weft_store_rel(&v->sh->tail, p + 1); /* [H] */
+        if (WEFT_UNLIKELY(!weft_broadcast_unit_is_free(v, p + 1)))
+                weft_broadcast_near_set(&near->cells, 0);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         if (WEFT_UNLIKELY(weft_wait_waiters(&v->sh->not_empty)))
-                weft_broadcast_wake_subscribers(v->sh);
+                weft_broadcast_published_1(b);
         return true;
 }
 
+/* One producer, an element of 8 bytes, nothing unusual: published; else false. */
 static inline bool weft_broadcast_put_short(struct weft_broadcast *b, const void *element)
 {
-        return b->v.lines ? weft_broadcast_put_near(b, element, true)
-                          : weft_broadcast_put_near(b, element, false);
+        return b->v.lines ? !weft_broadcast_publish_near_(b, element)
+                          : weft_broadcast_put_cell(b, element);
 }
 
 /* Goes on from `p` to `next`. Crash in next: what was read counts for nobody: its
@@ -472,7 +481,7 @@ static inline bool weft_broadcast_put_short(struct weft_broadcast *b, const void
 static inline void weft_broadcast_advance(struct weft_subscriber *s, uint64_t p,
                                           uint64_t next)
 {
-        weft_store_rlx(&s->pos, next);
+        weft_broadcast_set_pos(s, next);
         if (WEFT_UNLIKELY(!s->seat))
                 return;
         weft_store_rel(&s->seat->cursor, next); /* [N] LP of making room */
@@ -484,66 +493,40 @@ static inline void weft_broadcast_advance(struct weft_subscriber *s, uint64_t p,
                 weft_fence_seq(); /* [N] */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         if (WEFT_UNLIKELY(weft_wait_waiters(&s->v.sh->not_full)))
-                weft_broadcast_wake_publishers(s->v.sh);
+                weft_broadcast_passed_1(s);
 }
 
-/* The word at `p` of a line, by who is neither overtaken nor at the end; else false. How far
- * the line is filled is looked at once for all that is there by then: so one that is being
- * filled is not asked for more often than need be. */
-static inline bool weft_broadcast_get_word(struct weft_subscriber *s, uint64_t p,
-                                           uint64_t *value)
+/* A cell of 8 bytes that is there: got; else false. */
+static inline bool weft_broadcast_get_cell(struct weft_subscriber *s, void *element,
+                                           uint64_t *sequence, uint64_t *lost)
 {
-        const weft_a64_t *word =
-                (const weft_a64_t *)(const void *)s->v.cells + (p & (s->v.first - 1));
-        const weft_a64_t *stamp = (const weft_a64_t *)((uintptr_t)word | 56);
-        if (p >= s->until) {
-                uint64_t seen = weft_load_acq(stamp); /* [P] */
-                if (WEFT_UNLIKELY(seen - (2 * p + 1) > 2 * (WEFT_BROADCAST_LOW - 1 -
-                                                            (p & WEFT_BROADCAST_LOW))))
-                        return false;
-                s->until = (seen + 1) / 2;
-        }
-        *value = weft_load_acq(word); /* [P] before the stamp, if it is looked at again */
-        return WEFT_LIKELY(p >= s->kept) ||
-               weft_broadcast_is_here(&s->v, weft_load_acq(stamp), p); /* [P] */
-}
-
-/* The same of a cell. */
-static inline bool weft_broadcast_get_cell(const struct weft_subscriber *s, uint64_t p,
-                                           uint64_t *value)
-{
+        if (WEFT_UNLIKELY(s->v.element_bytes != 8) ||
+            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)))
+                return false;
+        uint64_t p = weft_broadcast_pos(s);
         const weft_a64_t *cell =
                 (const weft_a64_t *)(const void *)s->v.cells + 2 * (p & (s->v.first - 1));
-        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] */
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1) || /* [P] */
+            WEFT_UNLIKELY(s->taken || s->unseen))
                 return false;
-        *value = weft_load_acq(cell + 1);        /* [P] before the stamp */
-        return weft_load_acq(cell) == 2 * p + 1; /* [P] LP of next */
+        uint64_t value = weft_load_acq(cell + 1);            /* [P] before the stamp */
+        if (WEFT_UNLIKELY(weft_load_acq(cell) != 2 * p + 1)) /* [P] LP of next */
+                return false;
+        memcpy(element, &value, sizeof value);
+        if (sequence)
+                *sequence = p - s->v.first;
+        if (lost)
+                *lost = 0;
+        weft_broadcast_advance(s, p, p + 1);
+        return true;
 }
 
 /* An element of 8 bytes that is there: got; else false. */
 static inline bool weft_broadcast_get_short(struct weft_subscriber *s, void *element,
                                             uint64_t *sequence, uint64_t *lost)
 {
-        uint64_t p = weft_load_rlx(&s->pos), next = p + 1, before = s->v.first, value;
-        if (WEFT_UNLIKELY(s->v.element_bytes != 8) ||
-            WEFT_UNLIKELY(!weft_broadcast_is_me(s->serial, s->sig)) ||
-            WEFT_UNLIKELY(s->taken || s->unseen))
-                return false;
-        if (s->v.lines) {
-                if (WEFT_UNLIKELY(!weft_broadcast_get_word(s, p, &value)))
-                        return false;
-                next += ((p + 2) & WEFT_BROADCAST_LOW) == 0;
-                before = (p >> 3) + (before - (before >> 3));
-        } else if (WEFT_UNLIKELY(!weft_broadcast_get_cell(s, p, &value))) {
-                return false;
-        }
-        memcpy(element, &value, sizeof value);
-        if (sequence)
-                *sequence = p - before;
-        if (lost)
-                *lost = 0;
-        weft_broadcast_advance(s, p, next);
-        return true;
+        return s->v.lines ? !weft_broadcast_next_near_(s, element, sequence, lost)
+                          : weft_broadcast_get_cell(s, element, sequence, lost);
 }
 
 #endif

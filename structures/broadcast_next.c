@@ -1,6 +1,7 @@
 /* structures/broadcast_next.c -- subscribers: next, take, seek, subscribe. */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,6 +119,32 @@ static int at_end(struct weft_subscriber *s, uint64_t p)
         return stamp_of(v, p) > 2 * p ? 0 : -EPIPE;
 }
 
+/* ---- the short way ------------------------------------------------------------------------- */
+
+static void close_near(struct weft_subscriber *s)
+{
+        weft_store_rel(&s->thread, 0); /* [O] */
+}
+
+/* The next ones may go the short way, if all is as usual. By the thread whose it is. */
+static void open_near(struct weft_subscriber *s)
+{
+        struct weft_broadcast_view *v = &s->v;
+        struct weft_subscriber_near *near = &s->near;
+        if (!s->wiped || !v->lines || v->element_bytes != sizeof(uint64_t) || v->fences ||
+            s->taken || s->unseen || near->pos < s->kept || weft_load_rlx(&s->thread))
+                return;
+        near->word = s->word;
+        near->seat = &s->seat->word.raw;
+        near->words = (void *)v->cells;
+        near->version = &v->sh->limit.hi.raw;
+        near->mask = v->first - 1;
+        near->base = v->first - (v->first >> v->units.shift);
+        near->tell = s->step - 1;
+        near->ahead = weft_broadcast_ahead(v);
+        weft_store_rel(&s->thread, weft_cast_thread_()); /* [O] */
+}
+
 /* ---- going on ------------------------------------------------------------------------------ */
 
 static void lose(struct weft_subscriber *s, uint64_t from, uint64_t to)
@@ -126,6 +153,7 @@ static void lose(struct weft_subscriber *s, uint64_t from, uint64_t to)
                 from = s->spared;
         if (from >= to)
                 return;
+        close_near(s);
         uint64_t gone = weft_pos_count(&s->v.units, from, to);
         uint64_t all = weft_load_rlx(&s->lost) + gone;
         weft_store_rlx(&s->lost, all);
@@ -151,20 +179,21 @@ static uint64_t skip(struct weft_subscriber *s, uint64_t p, uint32_t tries)
         if (to <= p)
                 to = weft_broadcast_after(v, p);
         lose(s, p, to);
-        weft_store_rlx(&s->pos, to);
+        weft_broadcast_set_pos(s, to);
         return to;
 }
 
-void weft_broadcast_wake_publishers(struct weft_broadcast_shared *sh)
+/* The short way: somebody sleeps who waits for room. */
+void weft_broadcast_passed_1(weft_subscriber_t *subscriber)
 {
-        weft_wait_signal(&sh->not_full, INT32_MAX);
+        weft_wait_signal(&subscriber->v.sh->not_full, INT32_MAX);
 }
 
 /* Finds the next one that is there; counts those that are not there any more. */
 static int find_next(struct weft_subscriber *s, uint64_t *pos, uint32_t *tries)
 {
         struct weft_broadcast_view *v = &s->v;
-        uint64_t p = weft_load_rlx(&s->pos);
+        uint64_t p = weft_broadcast_pos(s);
         for (;;) {
                 uint64_t stamp = stamp_of(v, p);
                 if (WEFT_LIKELY(weft_broadcast_is_here(v, stamp, p))) {
@@ -223,7 +252,7 @@ static bool get_more(struct get *g)
 {
         struct weft_subscriber *s = g->s;
         struct weft_broadcast_view *v = &s->v;
-        uint64_t p = weft_load_rlx(&s->pos), k = 1, stamp = stamp_of(v, p);
+        uint64_t p = weft_broadcast_pos(s), k = 1, stamp = stamp_of(v, p);
         uint8_t *to = g->to + g->done * v->element_bytes;
         if (!weft_broadcast_is_here(v, stamp, p))
                 return false;
@@ -311,6 +340,7 @@ static int get(struct get *g, uint64_t *sequence, uint64_t *lost, uint64_t deadl
         if (lost)
                 *lost = s->unseen;
         s->unseen = 0;
+        open_near(s);
         if (!rc && sequence)
                 *sequence = weft_broadcast_sequence(&s->v, g->first);
         return rc;
@@ -318,8 +348,9 @@ static int get(struct get *g, uint64_t *sequence, uint64_t *lost, uint64_t deadl
 
 /* ---- the calls --------------------------------------------------------------------------------- */
 
-int weft_broadcast_next_long(struct weft_subscriber *s, void *element, uint64_t *sequence,
-                             uint64_t *lost, uint64_t deadline)
+static __attribute__((noinline)) int next_any(struct weft_subscriber *s, void *element,
+                                              uint64_t *sequence, uint64_t *lost,
+                                              uint64_t deadline)
 {
         struct get g = { .s = s, .to = element, .n = 1 };
         return s && element ? get(&g, sequence, lost, deadline) : -EINVAL;
@@ -331,7 +362,16 @@ int weft_broadcast_next(weft_subscriber_t *subscriber, void *element, uint64_t *
         if (WEFT_LIKELY(subscriber && element) &&
             weft_broadcast_get_short(subscriber, element, sequence, lost))
                 return 0;
-        return weft_broadcast_next_long(subscriber, element, sequence, lost, deadline);
+        return next_any(subscriber, element, sequence, lost, deadline);
+}
+
+int weft_broadcast_next_far_1(weft_subscriber_t *subscriber, void *element,
+                              uint64_t *sequence, uint64_t *lost, uint64_t deadline)
+{
+        if (subscriber && element && !subscriber->v.lines &&
+            weft_broadcast_get_cell(subscriber, element, sequence, lost))
+                return 0;
+        return next_any(subscriber, element, sequence, lost, deadline);
 }
 
 int64_t weft_broadcast_next_n(weft_subscriber_t *subscriber, void *elements, size_t n,
@@ -351,9 +391,11 @@ int weft_broadcast_take(weft_subscriber_t *subscriber, const void **at,
         if (!subscriber || !at)
                 return -EINVAL;
         int rc = get(&g, sequence, lost, deadline);
-        if (!rc)
-                subscriber->taken = 1;
-        return rc;
+        if (rc)
+                return rc;
+        subscriber->taken = 1;
+        close_near(subscriber);
+        return 0;
 }
 
 int weft_broadcast_release(weft_subscriber_t *subscriber)
@@ -366,7 +408,7 @@ int weft_broadcast_release(weft_subscriber_t *subscriber)
         if (!s->taken)
                 return -EINVAL;
         s->taken = 0;
-        uint64_t p = weft_load_rlx(&s->pos);
+        uint64_t p = weft_broadcast_pos(s);
         bool still = is_still(&s->v, p);
         uint64_t next = weft_broadcast_after(&s->v, p);
         if (!still)
@@ -377,12 +419,12 @@ int weft_broadcast_release(weft_subscriber_t *subscriber)
 
 int weft_broadcast_try_next(struct weft_subscriber *s, void *element, uint64_t *sequence)
 {
-        return weft_broadcast_next_long(s, element, sequence, NULL, WEFT_NOW);
+        return next_any(s, element, sequence, NULL, WEFT_NOW);
 }
 
 int weft_broadcast_look_for_next(struct weft_subscriber *s)
 {
-        uint64_t p = weft_load_rlx(&s->pos);
+        uint64_t p = weft_broadcast_pos(s);
         if (stamp_of(&s->v, p) > 2 * p)
                 return 0;
         return at_end(s, p) == -EAGAIN ? -EAGAIN : 0;
@@ -441,6 +483,7 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
 {
         const struct weft_broadcast_view *v = &s->v;
         uint64_t t = weft_broadcast_hint(v), oldest;
+        close_near(s);
         int rc = survey(v, &t, &oldest);
         if (rc)
                 return rc;
@@ -455,9 +498,9 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
         bool named = from == WEFT_BROADCAST_SEQUENCE;
         s->spared = named || !s->seat || !v->blocks ? 0 : weft_broadcast_after(v, cursor);
         s->kept = s->seat && v->lines ? cursor : UINT64_MAX;
-        s->until = 0;
+        s->near.until = 0;
         s->unseen = 0;
-        weft_store_rlx(&s->pos, named ? want : cursor);
+        weft_broadcast_set_pos(s, named ? want : cursor);
         return 0;
 }
 
@@ -486,7 +529,7 @@ int64_t weft_broadcast_lag(weft_subscriber_t *subscriber)
                 return -EINVAL;
         uint64_t t = weft_broadcast_hint(&subscriber->v);
         int rc = weft_broadcast_tail(&subscriber->v, &t);
-        uint64_t p = weft_load_rlx(&subscriber->pos);
+        uint64_t p = weft_broadcast_pos(subscriber);
         if (rc)
                 return rc;
         return t > p ? (int64_t)weft_pos_count(&subscriber->v.units, p, t) : 0;
@@ -536,6 +579,35 @@ static int sit(struct weft_subscriber *s, struct weft_agent *agent)
         return claim(s) ? 0 : -EMFILE;
 }
 
+/* True: a fork wipes the page, or not again. */
+static bool advise(struct weft_subscriber *s, int advice)
+{
+        int saved = errno;
+        bool done = madvise(&s->thread, WEFT_BROADCAST_PAGE, advice) == 0;
+        errno = saved;
+        return done;
+}
+
+static struct weft_subscriber *make(void)
+{
+        int saved = errno;
+        struct weft_subscriber *s = aligned_alloc(WEFT_BROADCAST_PAGE, sizeof *s);
+        errno = saved;
+        if (s) {
+                memset(s, 0, sizeof *s);
+                s->wiped = advise(s, MADV_WIPEONFORK);
+        }
+        return s;
+}
+
+/* Memory goes back to where it was had as it came. */
+static void unmake(struct weft_subscriber *s)
+{
+        if (s->wiped)
+                (void)advise(s, MADV_KEEPONFORK);
+        free(s);
+}
+
 /* A power of two, and a unit at least. */
 static uint64_t step_of(const struct weft_broadcast_view *v)
 {
@@ -556,9 +628,7 @@ int weft_broadcast_subscribe(weft_broadcast_t *broadcast, enum weft_broadcast_fr
         int rc = readonly ? 0 : weft_handle_enter(&broadcast->handle, &agent);
         if (rc)
                 return rc;
-        int saved = errno;
-        struct weft_subscriber *s = calloc(1, sizeof *s);
-        errno = saved;
+        struct weft_subscriber *s = make();
         if (!s)
                 return -ENOMEM;
         s->handle = broadcast->handle;
@@ -588,5 +658,5 @@ void weft_broadcast_unsubscribe(weft_subscriber_t *subscriber)
         if (s->seat && s->pid == (uint64_t)getpid() &&
             weft_broadcast_leave(s->seat, s->word))
                 weft_wait_signal(&s->v.sh->not_full, INT32_MAX);
-        free(s);
+        unmake(s);
 }

@@ -19,12 +19,13 @@ static int settle(struct weft_broadcast *b)
 {
         const struct weft_broadcast_view *v = &b->v;
         struct weft_broadcast_near *near = &b->near;
-        weft_store_rel(&near->thread, 0); /* [O] */
-        uint64_t turn = weft_load_rlx(&near->turn);
-        if (WEFT_LIKELY(near->pos && weft_load_acq(&v->sh->limit.hi) == turn)) /* [L] */
+        weft_broadcast_near_set(&near->thread, 0);
+        weft_broadcast_near_set(&near->cells, 0);
+        if (WEFT_LIKELY(near->pos &&
+                        weft_load_acq(&v->sh->limit.hi) == near->turn)) /* [L] */
                 return 0;
         near->pos = 0;
-        weft_store_rel(&near->turn, weft_broadcast_unsettle(v, false)); /* [O] */
+        weft_broadcast_near_set(&near->turn, weft_broadcast_unsettle(v, false));
         uint64_t t = weft_broadcast_hint(v);
         int rc = weft_broadcast_tail(v, &t);
         if (!rc)
@@ -141,21 +142,47 @@ static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
                 return;
         }
         weft_a64_t *word = weft_broadcast_what(v, p);
+        uint64_t ahead = weft_broadcast_ahead(v);
         for (uint64_t n = end - p; n--; from += v->element_bytes)
                 weft_store_rlx(word++, weft_broadcast_load(v, from));
-        if (v->lines ? !(p & v->units.low) : p % WEFT_BROADCAST_LINE_CELLS == 0)
-                weft_broadcast_own_soon(v, p, weft_load_acq(&v->sh->limit.lo)); /* [L] */
+        if (!v->lines)
+                weft_broadcast_own_soon(v, p);
+        else if (!(p & v->units.low) &&
+                 p + ahead < weft_load_acq(&v->sh->limit.lo)) /* [L] */
+                __builtin_prefetch(weft_broadcast_unit(v, p + ahead), 1);
 }
 
 /* The next ones may go the short way, if all is as usual. */
 static void open_near(struct weft_broadcast *b)
 {
         const struct weft_broadcast_view *v = &b->v;
+        struct weft_broadcast_near *near = &b->near;
         if (!b->wiped || v->element_bytes != sizeof(uint64_t) ||
-            !weft_broadcast_unit_is_free(v, b->near.pos,
-                                         weft_load_acq(&v->sh->limit.lo))) /* [L] */
+            !weft_broadcast_unit_is_free(v, near->pos))
                 return;
-        weft_store_rel(&b->near.thread, weft_broadcast_thread()); /* [O] */
+        near->version = &v->sh->limit.hi.raw;
+        near->words = (void *)v->cells;
+        near->mask = v->first - 1;
+        near->at = (uintptr_t)v->cells - (near->pos & ~near->mask) * sizeof(uint64_t);
+        near->ahead = weft_broadcast_ahead(v);
+        weft_broadcast_near_set(v->lines ? &near->thread : &near->cells,
+                                weft_cast_thread_());
+}
+
+/* ---- the shortest way, which is in <weft/broadcast_inline.h> -------------------------- */
+
+/* The version is another one: what was opened last is taken back. */
+void weft_broadcast_back_1(weft_broadcast_t *broadcast)
+{
+        const struct weft_broadcast_view *v = &broadcast->v;
+        uint64_t p = broadcast->near.pos;
+        weft_store_rlx(weft_broadcast_stamp(v, p), weft_broadcast_back(v, p));
+}
+
+/* Somebody sleeps. */
+void weft_broadcast_published_1(weft_broadcast_t *broadcast)
+{
+        weft_wait_signal(&broadcast->v.sh->not_empty, INT32_MAX);
 }
 
 /* Crash in publish: before the LP who sits down next takes it back, after it, it is there.

@@ -220,4 +220,6 @@ WEFT_API WEFT_CHECK int weft_broadcast_list(
 #ifdef __cplusplus
 }
 #endif
+
+#include <weft/broadcast_inline.h>
 #endif
