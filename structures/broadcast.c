@@ -94,11 +94,8 @@ int weft_broadcast_room(const struct weft_broadcast_view *v, uint64_t t)
                         weft_pause();
                         continue;
                 }
-                if (!weft_cas16_acq_rel(limit, &seen, now)) /* [L] */
-                        continue;
-                if (v->lines && t - least > v->span / 2)
-                        weft_store_rlx(&v->sh->filled, t);
-                return 0;
+                if (weft_cas16_acq_rel(limit, &seen, now)) /* [L] */
+                        return 0;
         }
 }
 

@@ -26,8 +26,7 @@ enum {
         WEFT_BROADCAST_STRIDES = 256,  /* of one who has been overtaken, and hurries */
         WEFT_BROADCAST_LINE_CELLS = 4, /* of up to 8 bytes, in a line */
         WEFT_BROADCAST_TELLS = 8,      /* `told` is written so often in a round */
-        WEFT_BROADCAST_AHEAD = 16, /* lines are asked for so long before, or a quarter */
-        WEFT_BROADCAST_CALM = 64,  /* pauses of who waits for a slow one to move on */
+        WEFT_BROADCAST_CALM = 64,      /* pauses of who waits for a slow one to move on */
 };
 
 extern const struct weft_waitable weft_broadcast_waitable; /* broadcast_select.c */
@@ -119,7 +118,6 @@ _Static_assert(offsetof(struct weft_broadcast, near) ==
                        WEFT_CAST_FROM(limit.hi, not_empty) == WEFT_CAST_NOT_EMPTY_ &&
                        WEFT_CAST_FROM(limit.hi, not_full) == WEFT_CAST_NOT_FULL_ &&
                        WEFT_CAST_FROM(limit.hi, tail) == WEFT_CAST_TAIL_ &&
-                       WEFT_CAST_FROM(limit.hi, filled) == WEFT_CAST_FILLED_ &&
                        WEFT_CAST_SEAT(word) == 0 &&
                        WEFT_CAST_SEAT(told) == WEFT_CAST_TOLD_ &&
                        WEFT_CAST_SEAT(cursor) == WEFT_CAST_CURSOR_,
@@ -259,13 +257,6 @@ static inline void weft_broadcast_store(const struct weft_broadcast_view *v, voi
                 memcpy(to, &value, sizeof value);
         else
                 memcpy(to, &value, v->element_bytes);
-}
-
-/* How long before they are needed lines are asked for: positions. */
-static inline uint64_t weft_broadcast_ahead(const struct weft_broadcast_view *v)
-{
-        uint64_t quarter = v->first / 4, most = WEFT_BROADCAST_AHEAD * (v->units.low + 1);
-        return quarter < most ? quarter : most;
 }
 
 /* The shape of boxes. */

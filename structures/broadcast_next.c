@@ -132,16 +132,15 @@ static void open_near(struct weft_subscriber *s)
         struct weft_broadcast_view *v = &s->v;
         struct weft_subscriber_near *near = &s->near;
         if (!s->wiped || !v->lines || v->element_bytes != sizeof(uint64_t) || v->fences ||
-            s->taken || s->unseen || near->pos < s->kept || weft_load_rlx(&s->thread))
+            s->taken || s->unseen || near->pos < s->kept)
                 return;
         near->word = s->word;
         near->seat = &s->seat->word.raw;
-        near->words = (void *)v->cells;
         near->version = &v->sh->limit.hi.raw;
         near->mask = v->first - 1;
-        near->base = v->first - (v->first >> v->units.shift);
+        near->at = (uintptr_t)v->cells - (near->pos & ~near->mask) * sizeof(uint64_t);
+        near->base = near->pos - weft_broadcast_sequence(v, near->pos);
         near->tell = s->step - 1;
-        near->ahead = weft_broadcast_ahead(v);
         weft_store_rel(&s->thread, weft_cast_thread_()); /* [O] */
 }
 
@@ -153,7 +152,6 @@ static void lose(struct weft_subscriber *s, uint64_t from, uint64_t to)
                 from = s->spared;
         if (from >= to)
                 return;
-        close_near(s);
         uint64_t gone = weft_pos_count(&s->v.units, from, to);
         uint64_t all = weft_load_rlx(&s->lost) + gone;
         weft_store_rlx(&s->lost, all);
@@ -178,6 +176,7 @@ static uint64_t skip(struct weft_subscriber *s, uint64_t p, uint32_t tries)
                 to = weft_broadcast_after(v, to);
         if (to <= p)
                 to = weft_broadcast_after(v, p);
+        close_near(s);
         lose(s, p, to);
         weft_broadcast_set_pos(s, to);
         return to;

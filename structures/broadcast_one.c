@@ -1,6 +1,10 @@
 /* structures/broadcast_one.c -- the one producer: his seat, and what he publishes. */
 #include "structures/broadcast_internal.h"
 
+/* A line is asked for so long before it is filled, in positions. Who reads behind us fetches
+ * ahead, too, by his processor: much earlier it would be taken from us again. */
+enum { AHEAD = 3 * (WEFT_CAST_WORDS_ + 1) };
+
 /* ---- the seat ------------------------------------------------------------------------ */
 
 /* Crash in leave: it is left by recovery; a version more does no harm. */
@@ -142,14 +146,13 @@ static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
                 return;
         }
         weft_a64_t *word = weft_broadcast_what(v, p);
-        uint64_t ahead = weft_broadcast_ahead(v);
         for (uint64_t n = end - p; n--; from += v->element_bytes)
                 weft_store_rlx(word++, weft_broadcast_load(v, from));
         if (!v->lines)
                 weft_broadcast_own_soon(v, p);
         else if (!(p & v->units.low) &&
-                 p + ahead < weft_load_acq(&v->sh->limit.lo)) /* [L] */
-                __builtin_prefetch(weft_broadcast_unit(v, p + ahead), 1);
+                 p + AHEAD < weft_load_acq(&v->sh->limit.lo)) /* [L] */
+                __builtin_prefetch(weft_broadcast_unit(v, p + AHEAD), 1);
 }
 
 /* The next ones may go the short way, if all is as usual. */
@@ -164,7 +167,7 @@ static void open_near(struct weft_broadcast *b)
         near->words = (void *)v->cells;
         near->mask = v->first - 1;
         near->at = (uintptr_t)v->cells - (near->pos & ~near->mask) * sizeof(uint64_t);
-        near->ahead = weft_broadcast_ahead(v);
+        near->ahead = AHEAD;
         weft_broadcast_near_set(v->lines ? &near->thread : &near->cells,
                                 weft_cast_thread_());
 }

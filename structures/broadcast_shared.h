@@ -179,16 +179,12 @@ struct weft_broadcast_shared {
         weft_a64_t tail; /* a hint; ONE: told by the producer, line by line or oftener */
         weft_a32_t producer; /* ONE: whose seat it is, a sig, or 0 */
         weft_a32_t loan;     /* ONE: 1 while he fills the next position */
-        uint64_t spare4[6];
-        weft_a64_t
-                filled; /* ONE, told when more than half of it is: a tail, for who reads */
-        uint64_t spare5[7];
+        uint64_t spare4[14];
         struct weft_desks_shared desks; /* many producers */
 };
 WEFT_PIN(struct weft_broadcast_shared, 576);
 WEFT_PIN_AT(struct weft_broadcast_shared, limit, 64);
 WEFT_PIN_AT(struct weft_broadcast_shared, tail, 192);
-WEFT_PIN_AT(struct weft_broadcast_shared, filled, 256);
 WEFT_PIN_AT(struct weft_broadcast_shared, desks, 320);
 
 #endif

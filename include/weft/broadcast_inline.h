@@ -66,14 +66,13 @@ struct weft_subscriber_near {
         uint64_t pos;   /* wanted next */
         uint64_t until; /* positions below were there when `pos` came to their line */
         uint64_t word;
-        uint64_t *seat;  /* shared */
-        uint64_t *words; /* shared, like the producer's */
+        uint64_t *seat; /* shared */
+        uint64_t at;    /* like the producer's, */
         uint64_t *version;
+        uint64_t base; /* of `pos` in its line: what it is more than its sequence */
         uint64_t mask;
-        uint64_t base;  /* sequence 0, if there were no stamps between the words */
-        uint64_t tell;  /* the cursor is told when these bits become 0 */
-        uint64_t ahead; /* positions: so far before they are needed lines are asked for */
-        uint64_t spare[6];
+        uint64_t tell; /* the cursor is told when these bits become 0 */
+        uint64_t spare[7];
 };
 
 struct weft_subscriber_view_ {
@@ -86,12 +85,13 @@ struct weft_subscriber_view_ {
 enum {
         WEFT_CAST_FAR_ = 1, /* not done: the library has to */
         WEFT_CAST_WORDS_ = 7,
+        WEFT_CAST_PIPE_ = -32, /* -EPIPE */
         /* What lies how many words from the version. */
         WEFT_CAST_LO_ = -1,
         WEFT_CAST_NOT_EMPTY_ = 1,
         WEFT_CAST_NOT_FULL_ = 3,
+        WEFT_CAST_SLEEPERS_ = 0x7ffff, /* of such a word's upper half */
         WEFT_CAST_TAIL_ = 15,
-        WEFT_CAST_FILLED_ = 23,
         /* Of a seat's words. */
         WEFT_CAST_TOLD_ = 1,
         WEFT_CAST_CURSOR_ = 8,
@@ -118,7 +118,6 @@ enum {
         extern inline __attribute__((gnu_inline, always_inline, artificial))
 #define WEFT_CAST_BARRIER_() __asm__ __volatile__("" : : : "memory")
 #define WEFT_CAST_RARE_(x) __builtin_expect(!!(x), 0)
-#define WEFT_CAST_SLEEPERS_ (UINT64_C(0x7ffff) << 32) /* of a wait word */
 
 WEFT_CAST_INLINE_ uint64_t weft_cast_thread_(void)
 {
@@ -130,6 +129,12 @@ WEFT_CAST_INLINE_ uint64_t weft_cast_thread_(void)
 WEFT_CAST_INLINE_ uint64_t *weft_cast_stamp_(uint64_t *word)
 {
         return (uint64_t *)((uintptr_t)word | 56);
+}
+
+/* Does anybody sleep at that word? */
+WEFT_CAST_INLINE_ uint32_t weft_cast_sleepers_(uint64_t *word)
+{
+        return WEFT_CAST_GET_((uint32_t *)(void *)word + 1) & WEFT_CAST_SLEEPERS_;
 }
 
 /* The producer has come to the line at `next`. Once in a round of the ring the address of a
@@ -187,8 +192,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish_near_(struct weft_broadcast *broadc
         else
                 near->pos = p + 1;
         WEFT_CAST_BARRIER_(); /* the other half is membarrier */
-        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&version[WEFT_CAST_NOT_EMPTY_]) &
-                            WEFT_CAST_SLEEPERS_))
+        if (WEFT_CAST_RARE_(weft_cast_sleepers_(&version[WEFT_CAST_NOT_EMPTY_])))
                 weft_broadcast_published_1(broadcast);
         return 0;
 }
@@ -213,26 +217,27 @@ WEFT_CAST_INLINE_ int weft_broadcast_next_near_(struct weft_subscriber *subscrib
         if (WEFT_CAST_RARE_(WEFT_CAST_GET_(seat) != near->word)) /* [J] */
                 return WEFT_CAST_FAR_;
         p = near->pos;
-        word = near->words + (p & near->mask);
+        word = (uint64_t *)(uintptr_t)(near->at + p * sizeof(uint64_t));
         if (WEFT_CAST_RARE_(p >= near->until)) {
                 stamp = WEFT_CAST_GET_(weft_cast_stamp_(word)) + 1; /* [P] LP of empty */
                 if (WEFT_CAST_RARE_(stamp / 2 - p - 1 >= WEFT_CAST_WORDS_))
                         return WEFT_CAST_FAR_;
-                if (p + near->ahead < WEFT_CAST_GET_(&near->version[WEFT_CAST_FILLED_]))
-                        __builtin_prefetch(&near->words[(p + near->ahead) & near->mask]);
                 near->until = stamp / 2;
                 WEFT_CAST_BARRIER_();
         }
         value = WEFT_CAST_GET_(word);
         __builtin_memcpy(element, &value, sizeof value);
         if (sequence)
-                *sequence = p - (p >> 3) - near->base;
+                *sequence = p - near->base;
         if (lost)
                 *lost = 0;
         WEFT_CAST_BARRIER_();
         if (WEFT_CAST_RARE_(((p + 2) & WEFT_CAST_WORDS_) == 0)) {
                 WEFT_CAST_SET_(&near->pos, p + 2);
                 WEFT_CAST_SET_(&seat[WEFT_CAST_CURSOR_], p + 2); /* [N] LP of room */
+                near->base++;
+                if (!((p + 2) & near->mask))
+                        near->at -= (near->mask + 1) * sizeof(uint64_t);
                 if (!((p + 2) & near->tell))
                         WEFT_CAST_SET_(&seat[WEFT_CAST_TOLD_], p + 2); /* [N] */
         } else {
@@ -240,8 +245,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next_near_(struct weft_subscriber *subscrib
                 WEFT_CAST_SET_(&seat[WEFT_CAST_CURSOR_], p + 1); /* [N] LP of room */
         }
         WEFT_CAST_BARRIER_(); /* the other half is membarrier */
-        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&near->version[WEFT_CAST_NOT_FULL_]) &
-                            WEFT_CAST_SLEEPERS_))
+        if (WEFT_CAST_RARE_(weft_cast_sleepers_(&near->version[WEFT_CAST_NOT_FULL_])))
                 weft_broadcast_passed_1(subscriber);
         return 0;
 }
@@ -276,16 +280,43 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish(struct weft_broadcast *broadcast,
         return weft_broadcast_publish_far_1(broadcast, element, deadline);
 }
 
+/* The same for what is told besides: nobody else's pointer goes to the library. */
 WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
                                           void *element, uint64_t *sequence,
                                           uint64_t *lost, uint64_t deadline)
 {
-        if (!WEFT_CAST_RARE_(!subscriber) && !WEFT_CAST_RARE_(!element)) {
-                int rc = weft_broadcast_next_near_(subscriber, element, sequence, lost);
-                if (rc != WEFT_CAST_FAR_)
-                        return rc;
+        uint64_t value, number, copy, its_number, its_lost;
+        int rc = WEFT_CAST_FAR_;
+
+        if (!WEFT_CAST_IS_WORD_(element)) {
+                if (!WEFT_CAST_RARE_(!subscriber) && !WEFT_CAST_RARE_(!element))
+                        rc = weft_broadcast_next_near_(subscriber, element, sequence,
+                                                       lost);
+                return rc != WEFT_CAST_FAR_
+                               ? rc
+                               : weft_broadcast_next_far_1(subscriber, element, sequence,
+                                                           lost, deadline);
         }
-        return weft_broadcast_next_far_1(subscriber, element, sequence, lost, deadline);
+        if (!WEFT_CAST_RARE_(!subscriber))
+                rc = weft_broadcast_next_near_(subscriber, &value, sequence ? &number : 0,
+                                               0);
+        if (!WEFT_CAST_RARE_(rc == WEFT_CAST_FAR_)) {
+                if (lost)
+                        *lost = 0;
+        } else {
+                rc = weft_broadcast_next_far_1(subscriber, &copy, &its_number, &its_lost,
+                                               deadline);
+                if (lost && (rc == 0 || rc == WEFT_CAST_PIPE_))
+                        *lost = its_lost;
+                if (rc < 0)
+                        return rc;
+                value = copy;
+                number = its_number;
+        }
+        __builtin_memcpy(element, &value, sizeof value);
+        if (sequence)
+                *sequence = number;
+        return 0;
 }
 #endif
 
