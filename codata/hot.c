@@ -14,6 +14,11 @@ int weft_hot_emit(weft_hot_t *hot, const void *item, uint64_t deadline)
         return weft_broadcast_publish_far_1(hot->ring, item, deadline);
 }
 
+int weft_hot_emit_far_1(weft_hot_t *hot, const void *item, uint64_t deadline)
+{
+        return hot ? weft_broadcast_publish_far_1(hot->ring, item, deadline) : -EINVAL;
+}
+
 int64_t weft_hot_emit_n(weft_hot_t *hot, const void *items, size_t n, uint64_t deadline)
 {
         return hot ? weft_broadcast_publish_n(hot->ring, items, n, deadline) : -EINVAL;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#define WEFT_HOT_NO_INLINE /* here they are made */
 #include <weft/hot.h>
 
 #include "codata/hot_shared.h"
@@ -13,8 +14,8 @@
 
 struct weft_hot {
         struct weft_handle handle; /* first */
-        uint64_t tag;              /* a copy */
         weft_broadcast_t *ring;
+        uint64_t tag; /* a copy */
         weft_mutex_t *driver;
         struct weft_hot_share *share; /* NULL: none; hot_drive.c */
 };
@@ -22,9 +23,15 @@ struct weft_hot {
 struct weft_hot_subscriber {
         struct weft_handle
                 handle; /* first: the stream's, but of another kind, for select */
-        weft_hot_t *hot;
         weft_subscriber_t *ring;
+        weft_hot_t *hot;
 };
+
+/* What is compiled into others: new numbers there when this no longer holds. */
+_Static_assert(offsetof(struct weft_hot, ring) == offsetof(struct weft_hot_view_, ring) &&
+                       offsetof(struct weft_hot_subscriber, ring) ==
+                               offsetof(struct weft_hot_view_, ring),
+               "weft/hot_inline.h");
 
 extern struct weft_kind weft_hot_subscriber_kind; /* hot_next.c */
 

@@ -24,16 +24,23 @@ int weft_hot_told(const struct weft_hot_subscriber *s, int rc)
 /* ---- next ------------------------------------------------------------------------------- */
 
 /* Crash in next: what was read counts for nobody: its subscription goes, too. */
-int weft_hot_next(weft_hot_subscriber_t *subscriber, void *item, uint64_t *sequence,
-                  uint64_t *lost, uint64_t deadline)
+int weft_hot_next_far_1(weft_hot_subscriber_t *subscriber, void *item, uint64_t *sequence,
+                        uint64_t *lost, uint64_t deadline)
 {
         if (WEFT_UNLIKELY(!subscriber || !item))
                 return -EINVAL;
-        if (WEFT_LIKELY(weft_broadcast_get_short(subscriber->ring, item, sequence, lost)))
-                return 1;
         int rc = weft_broadcast_next_far_1(subscriber->ring, item, sequence, lost,
                                            deadline);
         return WEFT_LIKELY(!rc) ? 1 : weft_hot_told(subscriber, rc);
+}
+
+int weft_hot_next(weft_hot_subscriber_t *subscriber, void *item, uint64_t *sequence,
+                  uint64_t *lost, uint64_t deadline)
+{
+        if (WEFT_LIKELY(subscriber && item) &&
+            WEFT_LIKELY(weft_broadcast_get_short(subscriber->ring, item, sequence, lost)))
+                return 1;
+        return weft_hot_next_far_1(subscriber, item, sequence, lost, deadline);
 }
 
 int64_t weft_hot_next_n(weft_hot_subscriber_t *subscriber, void *items, size_t n,

@@ -152,7 +152,8 @@ static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
                 weft_broadcast_own_soon(v, p);
         else if (!(p & v->units.low) &&
                  p + AHEAD < weft_load_acq(&v->sh->limit.lo)) /* [L] */
-                __builtin_prefetch(weft_broadcast_unit(v, p + AHEAD), 1);
+                __asm__ volatile(
+                        "prefetchw %0" ::"m"(*weft_broadcast_stamp(v, p + AHEAD)));
 }
 
 /* The next ones may go the short way, if all is as usual. */

@@ -85,7 +85,6 @@ struct weft_subscriber_view_ {
 enum {
         WEFT_CAST_FAR_ = 1, /* not done: the library has to */
         WEFT_CAST_WORDS_ = 7,
-        WEFT_CAST_PIPE_ = -32, /* -EPIPE */
         /* What lies how many words from the version. */
         WEFT_CAST_LO_ = -1,
         WEFT_CAST_NOT_EMPTY_ = 1,
@@ -117,6 +116,7 @@ enum {
 #define WEFT_CAST_INLINE_ \
         extern inline __attribute__((gnu_inline, always_inline, artificial))
 #define WEFT_CAST_BARRIER_() __asm__ __volatile__("" : : : "memory")
+#define WEFT_CAST_UNTOLD_ UINT64_MAX /* what is lost, in an error that does not say */
 #define WEFT_CAST_RARE_(x) __builtin_expect(!!(x), 0)
 
 WEFT_CAST_INLINE_ uint64_t weft_cast_thread_(void)
@@ -285,7 +285,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
                                           void *element, uint64_t *sequence,
                                           uint64_t *lost, uint64_t deadline)
 {
-        uint64_t value, number, copy, its_number, its_lost;
+        uint64_t value, number, copy, its_number, its_lost = WEFT_CAST_UNTOLD_;
         int rc = WEFT_CAST_FAR_;
 
         if (!WEFT_CAST_IS_WORD_(element)) {
@@ -306,7 +306,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
         } else {
                 rc = weft_broadcast_next_far_1(subscriber, &copy, &its_number, &its_lost,
                                                deadline);
-                if (lost && (rc == 0 || rc == WEFT_CAST_PIPE_))
+                if (lost && its_lost != WEFT_CAST_UNTOLD_)
                         *lost = its_lost;
                 if (rc < 0)
                         return rc;

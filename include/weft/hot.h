@@ -278,4 +278,6 @@ weft_hot_list(weft_hot_t *hot,
 #ifdef __cplusplus
 }
 #endif
+
+#include <weft/hot_inline.h>
 #endif
