@@ -10,7 +10,7 @@
 #include <weft/arena.h>
 #include <weft/broadcast.h>
 
-#include "bench/flow.h"
+#include "bench/ring_flow.h"
 
 enum { MOST = 4096, BATCH = 32 };
 
@@ -335,6 +335,37 @@ BENCH_INLINE uint64_t stamped_pop(void *queue, enum flow_wait wait)
 
 FLOW_QUEUE(stamped_flow, stamped_make, stamped_drop, stamped_push, stamped_pop);
 
+/* ---- our ring, one producer, one consumer --------------------------------------------------- */
+
+static int ring_make(void **queue)
+{
+        return ring_flow_make(queue,
+                              &(struct weft_ring_options){ .capacity = FLOW_CAPACITY,
+                                                           .element_bytes = 8 });
+}
+
+BENCH_INLINE void ring_push(void *queue, uint64_t x, enum flow_wait wait)
+{
+        weft_ring_t *r = queue;
+        int rc;
+        while ((rc = weft_ring_push(r, &x, WEFT_NOW)) == -EAGAIN)
+                flow_idle(wait);
+        ring_flow_must(rc, "weft_ring_push");
+}
+
+BENCH_INLINE uint64_t ring_pop(void *queue, enum flow_wait wait)
+{
+        weft_ring_t *r = queue;
+        uint64_t x;
+        int rc;
+        while ((rc = weft_ring_pop(r, &x, WEFT_NOW)) == -EAGAIN)
+                flow_idle(wait);
+        ring_flow_must(rc, "weft_ring_pop");
+        return x;
+}
+
+FLOW_QUEUE(ring_flow, ring_make, ring_flow_drop, ring_push, ring_pop);
+
 /* ---- ck_ring, one producer, one consumer ------------------------------------------------------ */
 
 struct spsc {
@@ -406,6 +437,8 @@ static const struct bench_side stamped = { "stamped slots, 1 reader", flow_sampl
                                            &stamped_flow, &spin };
 static const struct bench_side spsc = { "ck_ring SPSC, 1 reader", flow_sample_stream,
                                         &spsc_flow, &spin };
+static const struct bench_side ring = { "weft ring, 1 consumer", flow_sample_stream,
+                                        &ring_flow, &spin };
 static const struct bench_side trip = { "weft", flow_sample_trip, &cast_trips,
                                         &flow_eager };
 static const struct bench_side line_trip = { "cache line", flow_sample_trip, &flow_line,
@@ -419,6 +452,7 @@ static const struct bench_side futex_nap = { "futex", flow_sample_nap, &flow_fut
 #define TO_2 "8 B: 1 producer, 2 subscribers, a cpu each; what each of them gets"
 
 static const struct bench_row rows[] = {
+        { "broadcast.1p2s.ring", TO_2, "M/s", &one_2, &ring, 0.6, BENCH_HIGHER, 0 },
         { "broadcast.1p2s.stamped", TO_2, "M/s", &one_2, &stamped, 0.6, BENCH_HIGHER, 0 },
         { "broadcast.1p2s.ck", TO_2, "M/s", &one_2, &spsc, BENCH_NO_GOAL, BENCH_HIGHER,
           0 },
