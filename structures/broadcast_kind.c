@@ -468,6 +468,9 @@ static int init(struct weft_draft *draft)
                                2 * (p + v.units.per - 1) + 1);
         weft_store_rlx(&sh->tail, v.first);
         weft_store_rlx(&sh->limit.lo, WEFT_BROADCAST_POSITION_MAX);
+        /* No two rings that lie here one after the other have a version in common: a handle
+         * that was left open without its agent may still know one of the last. */
+        weft_store_rlx(&sh->limit.hi, 2 * weft_now());
         weft_store_rlx(&sh->not_empty.plain, v.one);
         weft_store_rlx(&sh->not_full.plain, 1); /* cursors are */
         return 0;
