@@ -32,23 +32,6 @@ static inline bool is_still(const struct weft_broadcast_view *v, uint64_t p)
         return weft_broadcast_is_here(v, stamp_of(v, p), p);
 }
 
-/* A copy that may be torn, and is thrown away then. ThreadSanitizer must not see it: who
- * fills a loan meanwhile writes plainly. */
-#ifdef WEFT_TSAN
-__attribute__((no_sanitize("thread"), noinline)) static void
-copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
-{
-        const volatile uint8_t *f = from;
-        for (volatile uint8_t *t = to; bytes--;)
-                *t++ = *f++;
-}
-#else
-static void copy_torn(uint8_t *to, const uint8_t *from, uint32_t bytes)
-{
-        weft_copy_out(to, from, bytes);
-}
-#endif
-
 /* Where the element of position p lies, if p is still there; or NULL. */
 static void *element_at(struct weft_broadcast_view *v, uint64_t p)
 {
@@ -69,7 +52,7 @@ static inline int copy_out(struct weft_broadcast_view *v, uint64_t p, uint8_t *t
         }
         void *at = element_at(v, p);
         if (at)
-                copy_torn(to, at, v->element_bytes);
+                weft_broadcast_copy_torn(to, at, v->element_bytes);
         if (!is_still(v, p))
                 return -ENOENT;
         return at ? 0 : -EUCLEAN;
@@ -235,14 +218,18 @@ static int get_one(struct get *g)
         }
 }
 
-/* Up to k words of a line, which were there, from p on; as copy_out. */
+/* k words of a line, which were there, from p on; as copy_out. */
 static bool copy_words(const struct weft_broadcast_view *v, uint64_t p, uint8_t *to,
                        uint64_t k)
 {
         const weft_a64_t *from = weft_broadcast_what(v, p);
-        for (uint64_t i = 0; i < k; i++)
-                weft_broadcast_store(v, to + i * v->element_bytes,
-                                     weft_load_rlx(from + i));
+        if (v->element_bytes == sizeof(uint64_t) && k == WEFT_CAST_WORDS_)
+                for (int i = 0; i < WEFT_CAST_WORDS_; i++, to += sizeof(uint64_t))
+                        memcpy(to, &(uint64_t){ weft_load_rlx(from + i) },
+                               sizeof(uint64_t));
+        else
+                for (; k--; to += v->element_bytes)
+                        weft_broadcast_store(v, to, weft_load_rlx(from++));
         return is_still(v, p);
 }
 

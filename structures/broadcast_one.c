@@ -146,8 +146,15 @@ static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
                 return;
         }
         weft_a64_t *word = weft_broadcast_what(v, p);
-        for (uint64_t n = end - p; n--; from += v->element_bytes)
-                weft_store_rlx(word++, weft_broadcast_load(v, from));
+        if (v->element_bytes == sizeof(uint64_t) && end - p == WEFT_CAST_WORDS_) {
+                uint64_t line[WEFT_CAST_WORDS_];
+                memcpy(line, from, sizeof line);
+                for (int i = 0; i < WEFT_CAST_WORDS_; i++)
+                        weft_store_rlx(word++, line[i]);
+        } else {
+                for (uint64_t n = end - p; n--; from += v->element_bytes)
+                        weft_store_rlx(word++, weft_broadcast_load(v, from));
+        }
         if (!v->lines)
                 weft_broadcast_own_soon(v, p);
         else if (!(p & v->units.low) &&
@@ -161,7 +168,7 @@ static void open_near(struct weft_broadcast *b)
 {
         const struct weft_broadcast_view *v = &b->v;
         struct weft_broadcast_near *near = &b->near;
-        if (!b->wiped || v->element_bytes != sizeof(uint64_t) ||
+        if (!b->wiped || (v->lines && v->element_bytes != sizeof(uint64_t)) ||
             !weft_broadcast_unit_is_free(v, near->pos))
                 return;
         near->version = &v->sh->limit.hi.raw;

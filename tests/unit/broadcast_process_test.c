@@ -321,6 +321,8 @@ static void whoever_makes_a_change_wakes_who_waits_for_it(void **state)
                 inherited = make("b", 8, m->bytes, m->policy, m->flags);
                 weft_subscriber_t *s = join(inherited, OLDEST, 0);
                 struct weft_broadcast_shared *sh = inherited->v.sh;
+                put_all(inherited, 0, 2); /* from now on by the short ways */
+                get_all(s, 0, 2);
                 must_wake(&sh->not_empty, wake_by_publish, s);
                 must_wake(&sh->not_empty, wake_by_commit, s);
                 must_wake(&sh->not_empty, wake_by_batch, s);
