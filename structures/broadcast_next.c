@@ -218,41 +218,52 @@ static int get_one(struct get *g)
         }
 }
 
-/* k words of a line, which were there, from p on; as copy_out. */
-static bool copy_words(const struct weft_broadcast_view *v, uint64_t p, uint8_t *to,
+/* k words of a line from p on. */
+static void copy_words(const struct weft_broadcast_view *v, uint64_t p, uint8_t *to,
                        uint64_t k)
 {
         const weft_a64_t *from = weft_broadcast_what(v, p);
         if (v->element_bytes == sizeof(uint64_t) && k == WEFT_CAST_WORDS_)
-                for (int i = 0; i < WEFT_CAST_WORDS_; i++, to += sizeof(uint64_t))
-                        memcpy(to, &(uint64_t){ weft_load_rlx(from + i) },
-                               sizeof(uint64_t));
+                weft_broadcast_copy_torn(to, (const uint8_t *)from,
+                                         WEFT_CAST_WORDS_ * sizeof(uint64_t));
         else
                 for (; k--; to += v->element_bytes)
                         weft_broadcast_store(v, to, weft_load_rlx(from++));
-        return is_still(v, p);
 }
 
-/* What follows in one unit, if it is there. */
-static bool get_more(struct get *g)
+/* What follows in lines, as far as it is there; passed when all of it has been read. */
+static void get_lines(struct get *g)
 {
         struct weft_subscriber *s = g->s;
-        struct weft_broadcast_view *v = &s->v;
-        uint64_t p = weft_broadcast_pos(s), k = 1, stamp = stamp_of(v, p);
-        uint8_t *to = g->to + g->done * v->element_bytes;
-        if (!weft_broadcast_is_here(v, stamp, p))
-                return false;
-        if (v->lines) {
-                uint64_t there = (stamp + 1) / 2 - p,
-                         left = v->units.per - (p & v->units.low);
-                k = g->n - g->done;
-                k = k < there ? k : there;
-                k = k < left ? k : left; /* a stamp may be nonsense */
+        const struct weft_broadcast_view *v = &s->v;
+        uint64_t was = weft_broadcast_pos(s), p = was, k;
+        for (; g->done < g->n; g->done += k) {
+                uint64_t stamp = stamp_of(v, p);
+                if (!weft_broadcast_is_here(v, stamp, p))
+                        break;
+                k = weft_broadcast_beyond(v, stamp) - p; /* beyond the line: it is full */
+                uint64_t left = v->units.per - (p & v->units.low), most = g->n - g->done;
+                k = k < left ? k : left;
+                k = k < most ? k : most;
+                copy_words(v, p, g->to + g->done * v->element_bytes, k);
+                if (p < s->kept && !is_still(v, p))
+                        break;
+                p = weft_pos_normal(&v->units, p + k);
         }
-        if (v->lines ? !copy_words(v, p, to, k) : copy_out(v, p, to) != 0)
+        if (p != was)
+                weft_broadcast_advance(s, was, p); /* LP of next */
+}
+
+/* What follows in cells, one of them. */
+static bool get_cell(struct get *g)
+{
+        struct weft_subscriber *s = g->s;
+        uint64_t p = weft_broadcast_pos(s);
+        if (!is_still(&s->v, p) ||
+            copy_out(&s->v, p, g->to + g->done * s->v.element_bytes))
                 return false;
-        weft_broadcast_advance(s, p, weft_pos_normal(&v->units, p + k));
-        g->done += k;
+        weft_broadcast_advance(s, p, p + 1);
+        g->done++;
         return true;
 }
 
@@ -264,7 +275,9 @@ static int attempt_get(void *context)
         if (rc)
                 return rc;
         g->done = 1;
-        while (g->done < g->n && get_more(g))
+        if (g->s->v.lines && g->n > 1)
+                get_lines(g);
+        while (!g->s->v.lines && g->done < g->n && get_cell(g))
                 ;
         return 0;
 }

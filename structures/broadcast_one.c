@@ -137,6 +137,13 @@ static inline void close_unit(struct weft_broadcast *b, uint64_t end)
 
 /* ---- publishing --------------------------------------------------------------------------- */
 
+static inline uint64_t word_at(const uint8_t *from, uint64_t i)
+{
+        uint64_t word;
+        memcpy(&word, from + i * sizeof word, sizeof word);
+        return word;
+}
+
 /* Elements from p to `end`, of one unit. */
 static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
                  const uint8_t *from)
@@ -146,21 +153,49 @@ static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
                 return;
         }
         weft_a64_t *word = weft_broadcast_what(v, p);
-        if (v->element_bytes == sizeof(uint64_t) && end - p == WEFT_CAST_WORDS_) {
-                uint64_t line[WEFT_CAST_WORDS_];
-                memcpy(line, from, sizeof line);
-                for (int i = 0; i < WEFT_CAST_WORDS_; i++)
-                        weft_store_rlx(word++, line[i]);
-        } else {
-                for (uint64_t n = end - p; n--; from += v->element_bytes)
-                        weft_store_rlx(word++, weft_broadcast_load(v, from));
-        }
+        for (uint64_t n = end - p; n--; from += v->element_bytes)
+                weft_store_rlx(word++, weft_broadcast_load(v, from));
         if (!v->lines)
                 weft_broadcast_own_soon(v, p);
         else if (!(p & v->units.low) &&
                  p + AHEAD < weft_load_acq(&v->sh->limit.lo)) /* [L] */
                 __asm__ volatile(
                         "prefetchw %0" ::"m"(*weft_broadcast_stamp(v, p + AHEAD)));
+}
+
+/* The same for words of 8 bytes, line by line, as far as there is known to be room: how
+ * many. */
+static size_t put_words(struct weft_broadcast *b, const uint8_t *from, size_t n)
+{
+        const struct weft_broadcast_view *v = &b->v;
+        uint64_t lo = weft_load_acq(&v->sh->limit.lo), p = b->near.pos, k; /* [L] */
+        size_t left = n;
+        for (; left && p < lo; left -= k) {
+                weft_a64_t *word = weft_broadcast_what(v, p);
+                k = WEFT_CAST_WORDS_;
+                if (p & v->units.low || left < k || lo - p < k) {
+                        k -= p & v->units.low;
+                        k = k < left ? k : left;
+                        k = k < lo - p ? k : lo - p;
+                }
+                if (WEFT_UNLIKELY(open_unit(v, p, p + k)))
+                        break;
+                if (k == WEFT_CAST_WORDS_)
+                        weft_copy_in(word, from, WEFT_CAST_WORDS_ * sizeof(uint64_t));
+                else
+                        for (uint64_t i = 0; i < k; i++)
+                                weft_store_rlx(word + i, word_at(from, i));
+                weft_store_rel(weft_broadcast_stamp(v, p),
+                               2 * (p + k) - 1); /* [P] LP of publish */
+                from += k * sizeof(uint64_t);
+                p = weft_pos_normal(&v->units, p + k);
+                if (!(p & v->units.low) && p + AHEAD < lo)
+                        __asm__ volatile("prefetchw %0" ::"m"(
+                                *weft_broadcast_stamp(v, p + AHEAD)));
+        }
+        b->near.pos = p;
+        weft_store_rel(&v->sh->tail, p); /* [H] */
+        return n - left;
 }
 
 /* The next ones may go the short way, if all is as usual. */
@@ -207,6 +242,13 @@ int weft_broadcast_put_one(struct weft_broadcast_op *op)
         op->done = 0;
         while (!rc && op->done < op->n) {
                 uint64_t p = b->near.pos;
+                if (v->lines && v->element_bytes == sizeof(uint64_t)) {
+                        op->done += put_words(b, op->from + op->done * sizeof(uint64_t),
+                                              op->n - op->done);
+                        p = b->near.pos;
+                        if (op->done == op->n)
+                                break;
+                }
                 rc = open_next(v, p, op->n - op->done, &end);
                 if (rc)
                         break;

@@ -34,8 +34,8 @@
  * sleep, who wants to know that nothing more comes) fences everybody:
  * weft_fence_everybody().
  *
- * THE SHORT WAY of the one producer, of 8-byte elements. He keeps the tail in his handle,
- * with the version of the limit (see there) by which it was opened, and the thread whose it
+ * THE SHORT WAY of the one producer, of words of 8 bytes and of cells. He keeps the tail in
+ * his handle, with the version of the limit (see there) by which it was opened, and the thread whose it
  * is. While that version stands, the unit at the tail, all of it, is below the limit: made
  * sure unit by unit. So the version is looked at in place of the limit, before the stamp 2p
  * and after it, and of what others want him to hear only who sleeps is left. The version is
@@ -45,7 +45,8 @@
  *     free
  *   - the holder, if he goes on by another handle than the last time: one handle knows the
  *     tail; who draws finds it by walking
- * What the handle keeps is 0 in the child of a fork: so it is closed there.
+ * What the handle keeps is 0 in the child of a fork: so it is closed there. That of words is
+ * compiled into the caller: <weft/broadcast_inline.h>.
  *
  * MANY PRODUCERS. A cell is 16 bytes {stamp, what}, changed by one CAS16, which is the
  * whole publication: {2(p-N)+1, x} -> {2p+1, y}. Who publishes goes from p to p+1 only
@@ -83,7 +84,10 @@
  * cursor: the position that is wanted next. FREE -> JOINING -> HERE -> FREE, each by CAS;
  * only HERE counts. What a dead one held is freed by recovery. The cursor is written by each
  * next, and its line is nobody else's in the usual case: `told` is a cursor of a while ago,
- * told every eighth of the ring.
+ * told every eighth of the ring. A subscriber's short way, of words, is open from where on
+ * nothing is replaced that he has not passed, so he looks at a line's stamp once for all that
+ * is there by then; as long as his thread is the one that it was opened for, and the seat's
+ * word is still his.
  *
  * LIMIT {lo, hi = version << 1 | shut}. Positions below lo may be published, whatever they
  * replace. DROP: lo is endless. BLOCK: the least cursor of all HERE, + N; found by who

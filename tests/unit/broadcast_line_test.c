@@ -376,6 +376,24 @@ static void a_successor_at_each_place(void **state)
         }
 }
 
+/* He finds it full, and that is all that he does: nothing is under way. */
+static void a_successor_who_does_nothing(void **state)
+{
+        (void)state;
+        for (uint64_t t = 8; t < PLACES; t++) {
+                weft_broadcast_t *b = words(8);
+                (void)child_end(child_start(publish_and_die_in_a_loan, &t));
+                (void)recover_count(arena);
+                weft_subscriber_t *s = join(b, OLDEST, 0);
+                CHECK(put_word(b, 99) == -EAGAIN);
+                CHECK(weft_broadcast_shutdown(b) == 0);
+                get_words(s, t - 8, t);
+                CHECK(none(s) == -EPIPE);
+                weft_broadcast_unsubscribe(s);
+                drop(b, "b");
+        }
+}
+
 /* ---- who is overtaken ------------------------------------------------------------------------- */
 
 static void look_on(void *context)
@@ -449,6 +467,7 @@ int main(void)
                 TEST(a_later_thread_is_not_the_one_that_subscribed),
                 TEST(short_ways_are_not_a_childs),
                 TEST(a_successor_at_each_place),
+                TEST(a_successor_who_does_nothing),
                 TEST(who_only_looks_on_is_told_what_it_lost),
         };
 
