@@ -389,7 +389,7 @@ static bool advise_near(struct weft_broadcast *b, int advice)
 
 static int view(struct weft_handle *handle)
 {
-        struct weft_broadcast *b = (struct weft_broadcast *)handle;
+        struct weft_broadcast *b = (void *)handle;
         b->serial = handle->arena->serial;
         b->spin.calm = WEFT_BROADCAST_CALM;
         int rc = weft_broadcast_view(&b->v, handle->arena, handle->sh,
@@ -402,14 +402,15 @@ static int view(struct weft_handle *handle)
 /* Memory goes back to where it was had as it came. */
 static void leave(struct weft_handle *handle)
 {
-        struct weft_broadcast *b = (struct weft_broadcast *)handle;
+        struct weft_broadcast *b = (void *)handle;
         if (b->wiped)
                 (void)advise_near(b, MADV_KEEPONFORK);
 }
 
 static bool fits(const struct weft_handle *handle, const void *options)
 {
-        const struct weft_broadcast_view *v = &((const struct weft_broadcast *)handle)->v;
+        const struct weft_broadcast_view *v =
+                &((const struct weft_broadcast *)(const void *)handle)->v;
         const struct weft_broadcast_options *o = options;
         return v->element_bytes == o->element_bytes &&
                v->blocks == (o->policy == WEFT_BROADCAST_BLOCK) &&
