@@ -82,15 +82,18 @@ uint64_t weft_ring_tail(const struct weft_ring *ring, uint64_t pos)
 
 /* ---- copying ----------------------------------------------------------------- */
 
+typedef long long quarter __attribute__((vector_size(16), aligned(1), may_alias));
+
 /* What is a line, or a line's elements, is copied in place; so are a few words. */
 static inline void copy(void *to, const void *from, size_t bytes)
 {
         if (WEFT_LIKELY(bytes == WEFT_LINE - WEFT_STAMP_BYTES))
                 memcpy(to, from, WEFT_LINE - WEFT_STAMP_BYTES);
-        else if (bytes == WEFT_LINE) /* of all of it gcc makes a slow rep movs */
-                for (size_t i = 0; i < WEFT_LINE; i += 16)
-                        memcpy((uint8_t *)to + i, (const uint8_t *)from + i, 16);
-        else if (bytes < WEFT_LINE && bytes % sizeof(uint64_t) == 0)
+        else if (bytes == WEFT_LINE) { /* of all of it gcc makes a slow rep movs */
+                const quarter *f = from;
+                quarter *t = to, a = f[0], b = f[1], c = f[2], d = f[3];
+                t[0] = a, t[1] = b, t[2] = c, t[3] = d;
+        } else if (bytes < WEFT_LINE && bytes % sizeof(uint64_t) == 0)
                 for (size_t i = 0; i < bytes; i += sizeof(uint64_t))
                         memcpy((uint8_t *)to + i, (const uint8_t *)from + i,
                                sizeof(uint64_t));
@@ -125,42 +128,79 @@ static inline uint64_t least(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-/* The same for words. A whole line's are what they are: where the next one is does not wait
- * for what this one's stamp says. */
-struct words {
-        uint64_t *at, mask, ahead;
-};
+/* ---- words: a whole line's are what they are ---------------------------------------- */
 
-static inline struct words words_of(const struct weft_ring *ring)
+/* As weft_pos_count(). */
+static inline uint64_t words_in(uint64_t from, uint64_t to)
 {
-        return (struct words){ (uint64_t *)(void *)ring->base,
-                               weft_units_first(&ring->units) - 1, ring->ahead };
+        uint64_t stamps = to / (WEFT_RING_WORDS_ + 1) - from / (WEFT_RING_WORDS_ + 1);
+        return to - from - stamps;
 }
 
-static inline weft_a64_t *stamp_of(uint64_t *word)
+static inline weft_a64_t *stamp_of(uint64_t *line)
 {
-        return (weft_a64_t *)(void *)weft_ring_stamp_(word);
+        return (weft_a64_t *)(void *)(line + WEFT_RING_WORDS_);
 }
 
-/* Up to k of a line's words from `t` on, which are free. Where it goes on. */
-static inline uint64_t push_line(struct words w, uint64_t t, const uint8_t *from,
-                                 uint64_t k, uint64_t limit)
+static inline uint64_t *line_of(uint64_t *at, uint64_t mask, uint64_t pos)
 {
-        uint64_t *word = w.at + (t & w.mask);
-        copy(word, from, k * sizeof *word);
-        weft_store_rel(stamp_of(word), t + k); /* [P] LP of push */
-        t += k;
-        if ((t & WEFT_RING_WORDS_) != WEFT_RING_WORDS_)
-                return t;
-        if (++t + w.ahead < limit)
-                __builtin_prefetch(w.at + ((t + w.ahead) & w.mask), 1);
-        return t;
+        return at + (pos & mask & ~(uint64_t)WEFT_RING_WORDS_);
+}
+
+/* Of a line, less than all 7; or they have just come. */
+static inline void copy_few(void *to, const void *from, uint64_t k)
+{
+        uint8_t *t = to;
+        const uint8_t *f = from;
+        if (k & 4) {
+                memcpy(t, f, 32);
+                t += 32, f += 32;
+        }
+        if (k & 2) {
+                memcpy(t, f, 16);
+                t += 16, f += 16;
+        }
+        if (k & 1)
+                memcpy(t, f, 8);
+}
+
+/* n words from `t` on, which are free; what is not a whole line only at the ends. Where it
+ * goes on. */
+static inline uint64_t push_lines(const struct weft_ring *ring, uint64_t t,
+                                  const uint8_t *from, uint64_t n, uint64_t limit)
+{
+        uint64_t *at = (uint64_t *)(void *)ring->base, mask = ring->mask;
+        uint64_t ahead = ring->ahead, i = t & WEFT_RING_WORDS_,
+                 *line = line_of(at, mask, t);
+        if (i) {
+                uint64_t k = least(WEFT_RING_WORDS_ - i, n);
+                copy_few(line + i, from, k);
+                weft_store_rel(stamp_of(line), t + k); /* [P] LP of push */
+                t += k, from += k * sizeof *line, n -= k;
+                if (i + k < WEFT_RING_WORDS_)
+                        return t;
+                line = line_of(at, mask, ++t);
+                if (t + ahead < limit)
+                        __builtin_prefetch(line_of(at, mask, t + ahead), 1);
+        }
+        for (; n >= WEFT_RING_WORDS_; n -= WEFT_RING_WORDS_) {
+                memcpy(line, from, WEFT_RING_WORDS_ * sizeof *line);
+                weft_store_rel(stamp_of(line), t + WEFT_RING_WORDS_); /* [P] LP of push */
+                t += WEFT_RING_WORDS_ + 1, from += WEFT_RING_WORDS_ * sizeof *line;
+                line = line_of(at, mask, t);
+                if (t + ahead < limit)
+                        __builtin_prefetch(line_of(at, mask, t + ahead), 1);
+        }
+        if (n) {
+                copy_few(line, from, n);
+                weft_store_rel(stamp_of(line), t + n); /* [P] LP of push */
+        }
+        return t + n;
 }
 
 static uint64_t push_words(struct weft_ring *ring, uint64_t t, const uint8_t *from,
                            size_t *left, int *rc)
 {
-        struct words w = words_of(ring);
         uint64_t limit = weft_load_rlx(&weft_ring_sh(ring)->push.limit), k;
         for (size_t n = *left; (*left = n); n -= k) {
                 if (WEFT_UNLIKELY(t >= limit)) {
@@ -168,36 +208,58 @@ static uint64_t push_words(struct weft_ring *ring, uint64_t t, const uint8_t *fr
                         if (*rc)
                                 return t;
                 }
-                k = WEFT_RING_WORDS_;
-                if (t & WEFT_RING_WORDS_ || n < k || limit - t < k)
-                        k = least(least(k - (t & WEFT_RING_WORDS_), n), limit - t);
-                t = push_line(w, t, from, k, limit);
+                k = least(n, words_in(t, limit));
+                t = push_lines(ring, t, from, k, limit);
                 from += k * sizeof(uint64_t);
         }
         return t;
 }
 
+static inline uint64_t pop_lines(const struct weft_ring *ring, uint64_t h, uint8_t *to,
+                                 size_t *left, uint64_t filled)
+{
+        uint64_t *at = (uint64_t *)(void *)ring->base, mask = ring->mask;
+        uint64_t ahead = ring->ahead, i = h & WEFT_RING_WORDS_,
+                 *line = line_of(at, mask, h);
+        uint64_t there, k;
+        size_t n = *left;
+        if (i) {
+                there = weft_load_acq(stamp_of(line)) - h; /* [P] */
+                if (there - 1 >= WEFT_RING_WORDS_ - i)
+                        return h;
+                k = least(there, n);
+                copy_few(to, line + i, k);
+                h += k, to += k * sizeof *line, *left = n -= k;
+                if (i + k < WEFT_RING_WORDS_)
+                        return h;
+                line = line_of(at, mask, ++h);
+                if (h + ahead < filled)
+                        __builtin_prefetch(line_of(at, mask, h + ahead), 0);
+        }
+        for (; n >= WEFT_RING_WORDS_; n -= WEFT_RING_WORDS_) {
+                if (weft_load_acq(stamp_of(line)) != h + WEFT_RING_WORDS_) /* [P] */
+                        break;
+                memcpy(to, line, WEFT_RING_WORDS_ * sizeof *line);
+                h += WEFT_RING_WORDS_ + 1, to += WEFT_RING_WORDS_ * sizeof *line;
+                line = line_of(at, mask, h);
+                if (h + ahead < filled)
+                        __builtin_prefetch(line_of(at, mask, h + ahead), 0);
+        }
+        if (n) {
+                there = weft_load_acq(stamp_of(line)) - h; /* [P] */
+                if (there - 1 < WEFT_RING_WORDS_) {
+                        k = least(there, n);
+                        copy_few(to, line, k);
+                        h += k + (k == WEFT_RING_WORDS_), n -= k;
+                }
+        }
+        *left = n;
+        return h;
+}
+
 static uint64_t pop_words(struct weft_ring *ring, uint64_t h, uint8_t *to, size_t *left)
 {
-        struct words w = words_of(ring);
-        uint64_t filled = weft_load_rlx(&weft_ring_sh(ring)->filled), k;
-        for (size_t n = *left; (*left = n); n -= k) {
-                uint64_t *word = w.at + (h & w.mask);
-                uint64_t there = weft_load_acq(stamp_of(word)) - h; /* [P] */
-                k = WEFT_RING_WORDS_;
-                if (h & WEFT_RING_WORDS_ || n < k || there != k) {
-                        uint64_t most = k - (h & WEFT_RING_WORDS_);
-                        if (there - 1 >= most)
-                                break;
-                        k = least(there, n);
-                }
-                copy(to, word, k * sizeof *word);
-                to += k * sizeof *word;
-                h += k;
-                if ((h & WEFT_RING_WORDS_) == WEFT_RING_WORDS_ && ++h + w.ahead < filled)
-                        __builtin_prefetch(w.at + ((h + w.ahead) & w.mask), 0);
-        }
-        return h;
+        return pop_lines(ring, h, to, left, weft_load_rlx(&weft_ring_sh(ring)->filled));
 }
 
 /* Crash in push: until the stamp nothing has happened, after it all has. Of push_n, unit
@@ -307,22 +369,25 @@ static int64_t pop_some(struct weft_ring *ring, void *to, size_t n, uint64_t dea
         return WEFT_LIKELY(!rc) ? (int64_t)op.done : rc;
 }
 
-/* ---- one, of any other size, by who holds the side ----------------------------------- */
+/* ---- one, of any other size: the short way, which is not compiled in ------------------ */
 
-static inline bool holds(const struct weft_ring *ring,
-                         const struct weft_ring_side_shared *side)
+/* Is it open, and this thread's? As weft_ring_near_side_(): all that it knows is shared. */
+static inline bool is_near(const struct weft_ring *ring, enum weft_ring_side which,
+                           const struct weft_ring_side_shared *side, uint64_t *turn)
 {
-        return WEFT_LIKELY(weft_me.serial == ring->serial && weft_alive->raw) &&
-               WEFT_LIKELY(weft_load_rlx(&side->seat) == weft_me.agent->sig);
+        const struct weft_ring_near *near = &ring->near[which];
+        *turn = weft_ring_near_get(&near->turn);
+        return WEFT_LIKELY(weft_ring_near_get(&near->wide) == weft_ring_thread_()) &&
+               WEFT_LIKELY(weft_load_acq(&side->turn) == *turn); /* [T] */
 }
 
 /* As push_elements; what is not as usual is left to that. Crash in push: as there. */
-static int push_now(struct weft_ring *ring, const void *element)
+static inline int push_now(struct weft_ring *ring, const void *element)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         const struct weft_units *u = &ring->units;
-        if (!holds(ring, &sh->push) ||
-            WEFT_UNLIKELY(weft_load_acq(&sh->closing))) /* [C] */
+        uint64_t turn;
+        if (!is_near(ring, WEFT_RING_PRODUCER, &sh->push, &turn))
                 return WEFT_RING_FAR_;
         uint64_t was = weft_load_rlx(&sh->push.pos);
         uint64_t limit = weft_load_rlx(&sh->push.limit);
@@ -331,41 +396,55 @@ static int push_now(struct weft_ring *ring, const void *element)
         copy(weft_element_at(ring, was), element, u->bytes);
         weft_store_rel(weft_unit_stamp(u, ring->base, was), was + 1); /* [P] LP of push */
         uint64_t t = weft_pos_normal(u, was + 1);
+        weft_store_rlx(&sh->push.pos, t);
         if (!(t & u->low))
                 ask_to_write(ring, t, limit);
-        return WEFT_LIKELY(weft_ring_pushed(ring, sh, was, t) == t) ? 0 : -EPIPE;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        if (WEFT_LIKELY(weft_load_acq(&sh->push.turn) == turn)) /* [T] */
+                return 0;
+        return weft_ring_pushed(ring, sh, was, t) == t ? 0 : -EPIPE;
 }
 
-/* As pop_elements. One look: who looks more often takes the line from who is to write it.
- * Crash in pop: as there. */
-static int pop_now(struct weft_ring *ring, void *element)
+/* As pop_elements. Crash in pop: as there. */
+static inline int pop_now(struct weft_ring *ring, void *element, uint64_t deadline)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         const struct weft_units *u = &ring->units;
-        if (!holds(ring, &sh->pop))
+        uint64_t turn, stamp;
+        if (!is_near(ring, WEFT_RING_CONSUMER, &sh->pop, &turn))
                 return WEFT_RING_FAR_;
         uint64_t was = weft_load_rlx(&sh->pop.pos);
         if (WEFT_UNLIKELY(!weft_pos_is_sane(u, was)))
                 return WEFT_RING_FAR_;
-        uint64_t stamp = weft_load_acq(weft_unit_stamp(u, ring->base, was)); /* [P] */
-        if (!weft_stamp_ahead(u, stamp, was))
+        const weft_a64_t *at = weft_unit_stamp(u, ring->base, was);
+        for (int looks = 0;; looks++) {
+                stamp = weft_load_acq(at); /* [P] LP of empty */
+                if (weft_stamp_ahead(u, stamp, was))
+                        break;
+                if (looks < LOOKS)
+                        continue;
+                if (deadline == WEFT_NOW && !weft_load_acq(&sh->closing) && /* [C] */
+                    weft_stamp_is_before(u, stamp, was))
+                        return -EAGAIN;
                 return WEFT_RING_FAR_;
+        }
         copy(element, weft_element_at(ring, was), u->bytes);
         uint64_t h = weft_pos_normal(u, was + 1);
+        weft_store_rel(&sh->pop.pos, h); /* [O] LP of pop */
+        if ((was ^ h) >= ring->step)
+                weft_store_rel(&sh->head, h); /* [O] */
         if (!(h & u->low))
                 ask_to_read(ring, h, weft_load_rlx(&sh->filled));
-        weft_ring_popped(ring, sh, was, h);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        if (WEFT_UNLIKELY(weft_load_acq(&sh->pop.turn) != turn) && /* [T] */
+            weft_wait_waiters(&sh->not_full))
+                weft_ring_wake(&sh->not_full);
         return 0;
 }
 
 static __attribute__((noinline)) int push_one(struct weft_ring *ring, const void *element,
                                               uint64_t deadline)
 {
-        if (!ring->words && !weft_ring_has_records(ring)) {
-                int rc = push_now(ring, element);
-                if (rc != WEFT_RING_FAR_)
-                        return rc;
-        }
         int64_t n = push_some(ring, element, 1, deadline);
         if (n >= 0)
                 weft_ring_open_near(ring, WEFT_RING_PRODUCER);
@@ -375,11 +454,6 @@ static __attribute__((noinline)) int push_one(struct weft_ring *ring, const void
 static __attribute__((noinline)) int pop_one(struct weft_ring *ring, void *element,
                                              uint64_t deadline)
 {
-        if (!ring->words && !weft_ring_has_records(ring)) {
-                int rc = pop_now(ring, element);
-                if (rc != WEFT_RING_FAR_)
-                        return rc;
-        }
         int64_t n = pop_some(ring, element, 1, deadline);
         if (n >= 0)
                 weft_ring_open_near(ring, WEFT_RING_CONSUMER);
@@ -394,7 +468,7 @@ int weft_ring_pushed_2(weft_ring_t *ring, uint64_t was)
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         struct weft_ring_near *near = &ring->near[WEFT_RING_PRODUCER];
         weft_ring_near_set(&near->thread, 0);
-        uint64_t now = near->pos;
+        uint64_t now = ring->words ? near->pos : weft_pos_normal(&ring->units, was + 1);
         return weft_ring_pushed(ring, sh, was, now) == now ? 0 : -EPIPE;
 }
 
@@ -408,7 +482,10 @@ void weft_ring_popped_2(weft_ring_t *ring)
 
 int weft_ring_push_far_2(weft_ring_t *ring, const void *element, uint64_t deadline)
 {
-        return ring && element ? push_one(ring, element, deadline) : -EINVAL;
+        if (!ring || !element)
+                return -EINVAL;
+        int rc = push_now(ring, element);
+        return rc == WEFT_RING_FAR_ ? push_one(ring, element, deadline) : rc;
 }
 
 /* By one who may take the short way. */
@@ -428,15 +505,19 @@ int weft_ring_pop_far_2(weft_ring_t *ring, void *element, uint64_t deadline)
         uint64_t turn;
         if (!ring || !element)
                 return -EINVAL;
+        if (!ring->words) {
+                int rc = pop_now(ring, element, deadline);
+                return rc == WEFT_RING_FAR_ ? pop_one(ring, element, deadline) : rc;
+        }
         if (!weft_ring_near_side_(&ring->near[WEFT_RING_CONSUMER], &turn))
                 return pop_one(ring, element, deadline);
-        for (int looks = 0; looks < LOOKS; looks++) {
-                int rc = weft_ring_pop_near_(ring, element);
+        if (deadline == WEFT_NOW) {
+                if (is_empty(ring))
+                        return -EAGAIN;
+                int rc = weft_ring_pop_near_(ring, element); /* by now */
                 if (rc != WEFT_RING_FAR_)
                         return rc;
         }
-        if (deadline == WEFT_NOW && is_empty(ring))
-                return -EAGAIN;
         return pop_one(ring, element, deadline);
 }
 
@@ -454,17 +535,97 @@ int weft_ring_pop(weft_ring_t *ring, void *element, uint64_t deadline)
 
 /* ---- many ------------------------------------------------------------------------ */
 
+/* The next word is at `t`: where that one begins who pushes one by the short way, which is
+ * open only if all of its line is free. */
+static inline void go_on_at(const struct weft_ring *ring, struct weft_ring_near *near,
+                            uint64_t t, uint64_t limit)
+{
+        near->pos = t;
+        near->at = (uintptr_t)ring->base - (t & ~near->mask) * sizeof(uint64_t);
+        if (WEFT_UNLIKELY((t & ~(uint64_t)WEFT_RING_WORDS_) + WEFT_RING_WORDS_ > limit))
+                weft_ring_near_set(&near->thread, 0);
+}
+
+/* Words, by the short way: how many. None: the long one has to. Crash in push: as
+ * push_elements. */
+static int64_t push_near_n(struct weft_ring *ring, const uint8_t *from, size_t n)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        struct weft_ring_near *near = &ring->near[WEFT_RING_PRODUCER];
+        uint64_t turn, *side = weft_ring_near_side_(near, &turn);
+        if (!side) /* [T] */
+                return 0;
+        uint64_t was = near->pos, t, limit = weft_load_rlx(&sh->push.limit);
+        if (WEFT_LIKELY(n <= words_in(was, limit))) {
+                t = push_lines(ring, was, from, n, limit);
+        } else {
+                size_t left = n;
+                int rc = 0;
+                t = push_words(ring, was, from, &left, &rc);
+                n -= left;
+                limit = weft_load_rlx(&sh->push.limit);
+        }
+        weft_store_rlx(&sh->push.pos, t);
+        go_on_at(ring, near, t, limit);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        if (WEFT_LIKELY(weft_load_acq(&sh->push.turn) == turn)) /* [T] */
+                return (int64_t)n;
+        weft_ring_near_set(&near->thread, 0);
+        uint64_t end = weft_ring_pushed(ring, sh, was, t);
+        if (end == t)
+                return (int64_t)n;
+        n = weft_pos_count(&ring->units, was, end);
+        return n ? (int64_t)n : -EPIPE;
+}
+
+static int64_t pop_near_n(struct weft_ring *ring, uint8_t *to, size_t n)
+{
+        struct weft_ring_shared *sh = weft_ring_sh(ring);
+        struct weft_ring_near *near = &ring->near[WEFT_RING_CONSUMER];
+        uint64_t turn, *side = weft_ring_near_side_(near, &turn);
+        size_t left = n;
+        if (!side) /* [T] */
+                return 0;
+        uint64_t was = weft_load_rlx(&sh->pop.pos), h;
+        h = pop_lines(ring, was, to, &left, weft_load_rlx(&sh->filled));
+        if (h == was)
+                return 0;
+        weft_store_rel(&sh->pop.pos, h); /* [O] LP of pop */
+        if ((was ^ h) >= ring->step)
+                weft_store_rel(&sh->head, h);    /* [O] */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST); /* the other half is membarrier */
+        if (WEFT_UNLIKELY(weft_load_acq(&sh->pop.turn) != turn)) /* [T] */
+                weft_ring_popped_2(ring);
+        return (int64_t)(n - left);
+}
+
 int64_t weft_ring_push_n(weft_ring_t *ring, const void *elements, size_t n,
                          uint64_t deadline)
 {
         if (!ring || (!elements && n) || n > INT32_MAX)
                 return -EINVAL;
-        return n ? push_some(ring, elements, n, deadline) : 0;
+        if (WEFT_UNLIKELY(!n))
+                return 0;
+        int64_t done = push_near_n(ring, elements, n);
+        if (WEFT_LIKELY(done))
+                return done;
+        done = push_some(ring, elements, n, deadline);
+        if (ring->words && done > 0)
+                weft_ring_open_near(ring, WEFT_RING_PRODUCER);
+        return done;
 }
 
 int64_t weft_ring_pop_n(weft_ring_t *ring, void *elements, size_t n, uint64_t deadline)
 {
         if (!ring || (!elements && n) || n > INT32_MAX)
                 return -EINVAL;
-        return n ? pop_some(ring, elements, n, deadline) : 0;
+        if (WEFT_UNLIKELY(!n))
+                return 0;
+        int64_t done = pop_near_n(ring, elements, n);
+        if (WEFT_LIKELY(done))
+                return done;
+        done = pop_some(ring, elements, n, deadline);
+        if (ring->words && done > 0)
+                weft_ring_open_near(ring, WEFT_RING_CONSUMER);
+        return done;
 }

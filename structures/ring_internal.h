@@ -27,7 +27,7 @@ struct weft_ring {
         uint8_t *base;             /* of the units, or of the bytes */
         uint64_t step;             /* positions from one telling of `head` to the next */
         uint64_t ahead;            /* positions: WEFT_RING_AHEAD */
-        uint64_t mask;             /* BYTES: of positions */
+        uint64_t mask;             /* of positions, in a round of the ring */
         uint64_t area_bytes;
         struct weft_units units; /* elements */
         uint32_t element_bytes;
@@ -90,6 +90,11 @@ WEFT_CHECK int weft_ring_sit(struct weft_ring *ring, struct weft_ring_side_share
 static inline void weft_ring_near_set(uint64_t *word, uint64_t value)
 {
         weft_store_rel((weft_a64_t *)(void *)word, value); /* [N] */
+}
+
+static inline uint64_t weft_ring_near_get(const uint64_t *word)
+{
+        return weft_load_acq((const weft_a64_t *)(const void *)word); /* [N] */
 }
 
 /* Opens the short way on a side that this thread holds, if nobody waits to be heard. */

@@ -71,6 +71,7 @@ static int view_of(struct weft_ring *ring, weft_arena_t *arena,
         ring->step = (ring->step ? ring->step : 1) << ring->units.shift;
         ring->ahead = (copy.room / 4 < WEFT_RING_AHEAD ? copy.room / 4 : WEFT_RING_AHEAD)
                       << ring->units.shift;
+        ring->mask = weft_units_first(&ring->units) - 1;
         ring->words = copy.element_bytes == sizeof(uint64_t);
         return (uintptr_t)ring->base % sizeof(uint64_t) ? -EUCLEAN : 0;
 }
@@ -88,7 +89,7 @@ static int view(struct weft_handle *handle)
 {
         struct weft_ring *ring = (struct weft_ring *)(void *)handle;
         int rc = view_of(ring, handle->arena, handle->sh);
-        if (!rc && ring->words && !ring->fenced)
+        if (!rc && !weft_ring_has_records(ring) && !ring->fenced)
                 ring->wiped = madvise_near(ring, MADV_WIPEONFORK);
         return rc;
 }

@@ -88,10 +88,22 @@ void weft_ring_open_near(struct weft_ring *ring, enum weft_ring_side which)
                 return;
         if (weft_load_rlx(&side->turn) != near->turn) {
                 weft_ring_near_set(&near->thread, 0);
+                weft_ring_near_set(&near->wide, 0);
                 weft_ring_near_set(&near->turn, weft_ring_draw(side));
         }
         if (!is_heard(sh, which))
                 return;
+        if (!ring->words) {
+                near->side = &side->seat.raw;
+                near->words = (void *)ring->base;
+                near->mask = weft_units_first(&ring->units) - 2;
+                near->tell = ring->step - 1;
+                near->ahead = ring->ahead;
+                near->bytes = ring->units.per == 1 ? ring->units.bytes : 0;
+                near->half = ring->units.stride / 2;
+                weft_ring_near_set(&near->wide, weft_ring_thread_());
+                return;
+        }
         near->side = &side->seat.raw;
         near->words = (void *)ring->base;
         near->mask = round - 1;

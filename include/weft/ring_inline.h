@@ -1,8 +1,9 @@
 /* weft/ring_inline.h -- the shortest way of weft_ring_push() and weft_ring_pop(), compiled
  * into the caller. <weft/ring.h> includes it; there is nothing here to be called.
  *
- * It is for elements of 8 bytes, and for the thread that holds the side: all else, and
- * whatever is not as usual, goes on in the library. The protocol is the library's, which is
+ * It is for elements of 8 bytes, for those of 57 to 120 bytes where the compiler sees how
+ * long what it is given is, and for the thread that holds the side: all else, and whatever is
+ * not as usual, goes on in the library. The protocol is the library's, which is
  * made of these same lines: structures/ring_shared.h explains it, and the edges named here.
  *
  * What a handle looks like up to `struct weft_ring_near`, and what that holds, is compiled
@@ -48,7 +49,11 @@ struct weft_ring_near {
         uint64_t mask;   /* of positions */
         uint64_t tell;   /* the head is told when these bits become 0 */
         uint64_t ahead; /* positions: so far before they are needed lines are asked for */
-        uint64_t spare[7];
+        /* Elements that are no words: what changes is in shared memory, all of it. */
+        uint64_t wide;  /* as `thread` */
+        uint64_t bytes; /* of an element alone in its unit, else 0 */
+        uint64_t half;  /* bytes: of half a unit, which is two positions */
+        uint64_t spare[4];
 };
 
 struct weft_ring_view { /* how a handle is made up */
@@ -59,6 +64,8 @@ struct weft_ring_view { /* how a handle is made up */
 enum {
         WEFT_RING_FAR_ = 1, /* not done: the library has to */
         WEFT_RING_WORDS_ = 7,
+        WEFT_RING_WIDE_ = 120, /* bytes: with a stamp, two lines */
+        WEFT_RING_LOOKS_ = 8,  /* before it is said to be empty: so it is seen at once */
         /* What lies how many words from a side's first one. */
         WEFT_RING_POS_ = 1,
         WEFT_RING_LIMIT_ = 2,
@@ -162,6 +169,97 @@ WEFT_RING_INLINE_ int weft_ring_push_near_(struct weft_ring *ring, const void *e
         return 0;
 }
 
+/* The same for elements of so many bytes, which have two lines of their own. */
+WEFT_RING_INLINE_ uint64_t *weft_ring_wide_side_(const struct weft_ring_near *near,
+                                                 uint64_t bytes, uint64_t *turn)
+{
+        uint64_t *side;
+        *turn = WEFT_RING_GET_(&near->turn);
+        WEFT_RING_BARRIER_();
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->wide) != weft_ring_thread_()) ||
+            WEFT_RING_RARE_(near->bytes != bytes))
+                return 0;
+        side = near->side;
+        return WEFT_RING_RARE_(WEFT_RING_GET_(&side[WEFT_RING_TURN_]) != *turn) ? 0
+                                                                                : side;
+}
+
+WEFT_RING_INLINE_ char *weft_ring_unit_(const struct weft_ring_near *near, uint64_t pos)
+{
+        return (char *)near->words + (pos & near->mask) * near->half;
+}
+
+WEFT_RING_INLINE_ uint64_t *weft_ring_unit_stamp_(const struct weft_ring_near *near,
+                                                  char *unit)
+{
+        return (uint64_t *)(void *)(unit + 2 * near->half) - 1;
+}
+
+/* Crash in push: until the stamp nothing has happened, after it all has. */
+WEFT_RING_INLINE_ int weft_ring_push_wide_(struct weft_ring *ring, const void *element,
+                                           uint64_t bytes)
+{
+        struct weft_ring_near *near = &((struct weft_ring_view *)(void *)ring)->near[0];
+        uint64_t turn, *side = weft_ring_wide_side_(near, bytes, &turn), t, limit;
+        char *unit;
+
+        if (!side) /* [T] */
+                return WEFT_RING_FAR_;
+        t = WEFT_RING_GET_(&side[WEFT_RING_POS_]);
+        limit = WEFT_RING_GET_(&side[WEFT_RING_LIMIT_]);
+        if (WEFT_RING_RARE_(t >= limit))
+                return WEFT_RING_FAR_;
+        unit = weft_ring_unit_(near, t);
+        __builtin_memcpy(unit, element, bytes);
+        WEFT_RING_BARRIER_();
+        WEFT_RING_SET_(weft_ring_unit_stamp_(near, unit), t + 1); /* [P] LP of push */
+        WEFT_RING_SET_(&side[WEFT_RING_POS_], t + 2);
+        if (t + 2 + near->ahead < limit) {
+                unit = weft_ring_unit_(near, t + 2 + near->ahead);
+                __builtin_prefetch(unit, 1);
+                __builtin_prefetch(weft_ring_unit_stamp_(near, unit), 1);
+        }
+        WEFT_RING_BARRIER_(); /* the other half is membarrier */
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&side[WEFT_RING_TURN_]) != turn)) /* [T] */
+                return weft_ring_pushed_2(ring, t);
+        return 0;
+}
+
+/* Crash in pop: until the position is stored nothing has happened. */
+WEFT_RING_INLINE_ int weft_ring_pop_wide_(struct weft_ring *ring, void *element,
+                                          uint64_t bytes)
+{
+        struct weft_ring_near *near = &((struct weft_ring_view *)(void *)ring)->near[1];
+        uint64_t turn, *side = weft_ring_wide_side_(near, bytes, &turn), h;
+        char *unit;
+        int looks = WEFT_RING_LOOKS_;
+
+        if (!side) /* [T] */
+                return WEFT_RING_FAR_;
+        h = WEFT_RING_GET_(&side[WEFT_RING_POS_]);
+        unit = weft_ring_unit_(near, h);
+        while (WEFT_RING_GET_(weft_ring_unit_stamp_(near, unit)) != h + 1) {
+                WEFT_RING_BARRIER_();
+                if (!--looks) /* [P] LP of empty */
+                        return WEFT_RING_FAR_;
+        }
+        WEFT_RING_BARRIER_();
+        __builtin_memcpy(element, unit, bytes);
+        WEFT_RING_BARRIER_();
+        WEFT_RING_SET_(&side[WEFT_RING_POS_], h + 2); /* [O] LP of pop */
+        if (!((h + 2) & near->tell))
+                WEFT_RING_SET_(&side[WEFT_RING_HEAD_], h + 2); /* [O] */
+        if (h + 2 + near->ahead < WEFT_RING_GET_(&side[WEFT_RING_FILLED_])) {
+                unit = weft_ring_unit_(near, h + 2 + near->ahead);
+                __builtin_prefetch(unit, 0);
+                __builtin_prefetch(weft_ring_unit_stamp_(near, unit), 0);
+        }
+        WEFT_RING_BARRIER_(); /* the other half is membarrier */
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&side[WEFT_RING_TURN_]) != turn)) /* [T] */
+                weft_ring_popped_2(ring);
+        return 0;
+}
+
 /* Pops, if the short way is this thread's and something is there. The stamp, which is a
  * position in the line of `word` or of an earlier round, is looked at once for all that is
  * there by then: so a line that is being filled is not asked for more often than need be.
@@ -178,9 +276,16 @@ WEFT_RING_INLINE_ int weft_ring_pop_near_(struct weft_ring *ring, void *element)
         h = WEFT_RING_GET_(&side[WEFT_RING_POS_]);
         word = near->words + (h & near->mask);
         if (WEFT_RING_RARE_(h >= WEFT_RING_GET_(&side[WEFT_RING_LIMIT_]))) {
-                stamp = WEFT_RING_GET_(weft_ring_stamp_(word)); /* [P] LP of empty */
-                if (WEFT_RING_RARE_(stamp - h - 1 >= WEFT_RING_WORDS_))
-                        return WEFT_RING_FAR_;
+                int looks = WEFT_RING_LOOKS_;
+                for (;;) {
+                        stamp = WEFT_RING_GET_(
+                                weft_ring_stamp_(word)); /* [P] LP of empty */
+                        if (stamp - h - 1 < WEFT_RING_WORDS_)
+                                break;
+                        WEFT_RING_BARRIER_();
+                        if (!--looks)
+                                return WEFT_RING_FAR_;
+                }
                 if (h + near->ahead < WEFT_RING_GET_(&side[WEFT_RING_FILLED_]))
                         __builtin_prefetch(&near->words[(h + near->ahead) & near->mask]);
                 WEFT_RING_SET_(&side[WEFT_RING_LIMIT_], stamp);
@@ -210,6 +315,11 @@ WEFT_RING_INLINE_ int weft_ring_pop_near_(struct weft_ring *ring, void *element)
 #define WEFT_RING_IS_WORD_(element) \
         (__builtin_object_size((element), 0) == sizeof(uint64_t))
 
+/* Is it known to be one element that has lines of its own, and is copied in place? */
+#define WEFT_RING_IS_WIDE_(element) \
+        (__builtin_object_size((element), 0) > sizeof(uint64_t) * WEFT_RING_WORDS_ && \
+         __builtin_object_size((element), 0) <= WEFT_RING_WIDE_)
+
 WEFT_RING_INLINE_ int weft_ring_push(struct weft_ring *ring, const void *element,
                                      uint64_t deadline)
 {
@@ -222,6 +332,14 @@ WEFT_RING_INLINE_ int weft_ring_push(struct weft_ring *ring, const void *element
                         return rc;
                 copy = value;
                 return weft_ring_push_far_2(ring, &copy, deadline);
+        }
+        if (WEFT_RING_IS_WIDE_(element)) {
+                int rc = ring && element
+                                 ? weft_ring_push_wide_(ring, element,
+                                                        __builtin_object_size(element, 0))
+                                 : WEFT_RING_FAR_;
+                if (rc != WEFT_RING_FAR_)
+                        return rc;
         }
         if (!WEFT_RING_RARE_(!ring) && !WEFT_RING_RARE_(!element)) {
                 int rc = weft_ring_push_near_(ring, element);
@@ -245,6 +363,14 @@ WEFT_RING_INLINE_ int weft_ring_pop(struct weft_ring *ring, void *element,
                 }
                 __builtin_memcpy(element, &value, sizeof value);
                 return 0;
+        }
+        if (WEFT_RING_IS_WIDE_(element)) {
+                int rc = ring && element
+                                 ? weft_ring_pop_wide_(ring, element,
+                                                       __builtin_object_size(element, 0))
+                                 : WEFT_RING_FAR_;
+                if (rc != WEFT_RING_FAR_)
+                        return rc;
         }
         if (!WEFT_RING_RARE_(!ring) && !WEFT_RING_RARE_(!element)) {
                 int rc = weft_ring_pop_near_(ring, element);
