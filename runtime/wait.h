@@ -60,6 +60,10 @@ void weft_wait_any_sleep(const struct weft_wait_one *ones, uint32_t n, uint64_t 
 void weft_wait_any_out(struct weft_wait_one *ones, uint32_t n);
 void weft_wait_any_settle(const struct weft_wait_one *ones, uint32_t n, uint64_t now);
 
+/* 0 if this thread is not counted in, else the number of that: of all in this process they
+ * are in the order in which they were done. */
+uint64_t weft_wait_any_counted(void);
+
 /* Has somebody been woken there since he was counted in? It may have been he. */
 static inline bool weft_wait_any_moved(const struct weft_wait_one *one)
 {

@@ -56,14 +56,24 @@ static bool sleep_on_all(const struct weft_wait_one *ones, uint32_t n, uint64_t 
         return false;
 }
 
+static weft_a64_t counted_last; /* in this process; a child of a fork counts on */
+static _Thread_local uint64_t counted __attribute__((tls_model("initial-exec")));
+
 void weft_wait_any_in(struct weft_wait_one *ones, uint32_t n)
 {
         for (uint32_t i = 0; i < n; i++)
                 ones[i].word = weft_wait_count_in(ones[i].wait);
+        counted = weft_add_acq_rel(&counted_last, 1) + 1; /* [W] */
+}
+
+uint64_t weft_wait_any_counted(void)
+{
+        return counted;
 }
 
 void weft_wait_any_out(struct weft_wait_one *ones, uint32_t n)
 {
+        counted = 0;
         for (uint32_t i = 0; i < n; i++)
                 weft_wait_count_out(ones[i].wait, ones[i].word);
 }

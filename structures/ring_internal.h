@@ -35,8 +35,7 @@ struct weft_ring {
         bool words; /* elements are: a side may be gone on with by the short way */
         bool wiped; /* `near` is, by a fork; and others can order this process's threads */
         bool fenced; /* nobody can order this process's threads: they do it themselves */
-        weft_a64_t
-                ordered[2]; /* by side that waits: the wait word for which it was done */
+        weft_a64_t ordered[2]; /* by side that waits: the count for which it was done */
         struct weft_spin spin[3]; /* by side; for a seat */
         _Alignas(WEFT_RING_PAGE) struct weft_ring_near
                 near[2]; /* by side: the short way; <weft/ring_inline.h> */
@@ -191,10 +190,9 @@ WEFT_CHECK int weft_ring_push_until(struct weft_ring_op *op, uint64_t deadline);
 WEFT_CHECK int weft_ring_pop_until(struct weft_ring_op *op, uint64_t deadline);
 
 /* One who has been counted in, and may sleep next: has the holder of `side` hear of it, and
- * orders the others, once for this count. False: nobody is counted in, so nothing needs be
+ * orders the others, once for this count. False: he is not counted in, so nothing needs be
  * looked at again. For select. */
-WEFT_CHECK bool weft_ring_order(struct weft_wait_shared *wait,
-                                struct weft_ring_side_shared *side, weft_a64_t *ordered);
+WEFT_CHECK bool weft_ring_order(struct weft_ring_side_shared *side, weft_a64_t *ordered);
 
 /* ---- elements: ring.c; records: ring_record.c -------------------------------- */
 

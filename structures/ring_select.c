@@ -39,10 +39,8 @@ static bool is_to_look_again(struct weft_ring *ring, const struct weft_case *c)
 {
         struct weft_ring_shared *sh = weft_ring_sh(ring);
         return c->op == WEFT_OP_PUSH
-                       ? weft_ring_order(&sh->not_full, &sh->pop,
-                                         &ring->ordered[WEFT_RING_PRODUCER])
-                       : weft_ring_order(&sh->not_empty, &sh->push,
-                                         &ring->ordered[WEFT_RING_CONSUMER]);
+                       ? weft_ring_order(&sh->pop, &ring->ordered[WEFT_RING_PRODUCER])
+                       : weft_ring_order(&sh->push, &ring->ordered[WEFT_RING_CONSUMER]);
 }
 
 static int do_case(struct weft_handle *handle, struct weft_agent *agent,

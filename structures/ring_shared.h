@@ -77,7 +77,7 @@
  *   [C] shutdown -> push, pop
  *   [L] seal -> seal     the tail, before it was sealed
  *   [W] store -> sleep   a fence, and the count: see WAITING
- *   [M] order -> look    the wait word for which this process has ordered the others
+ *   [M] order -> look    who was counted in when this process ordered the others
  *   [T] draw -> look     that somebody counted himself in, or shut it down; what the last
  *                        one did on this side
  *   [N] open -> near     the turn and the thread whose it is, in this process;

@@ -19,17 +19,16 @@ void weft_ring_wake(struct weft_wait_shared *wait)
 
 /* ---- sleeping --------------------------------------------------------------- */
 
-bool weft_ring_order(struct weft_wait_shared *wait, struct weft_ring_side_shared *side,
-                     weft_a64_t *ordered)
+bool weft_ring_order(struct weft_ring_side_shared *side, weft_a64_t *ordered)
 {
-        uint64_t word = weft_load_acq(&wait->word); /* [W] */
-        if (!weft_wait_waiters(wait))
+        uint64_t mine = weft_wait_any_counted();
+        if (!mine)
                 return false;
-        (void)weft_ring_draw(side);
-        if (weft_load_acq(ordered) == word) /* [M] since he, or another, was counted in */
+        if (weft_load_acq(ordered) >= mine) /* [M] since he, or another after him, was */
                 return true;
+        (void)weft_ring_draw(side);
         if (weft_fence_everybody())
-                weft_store_rel(ordered, word); /* [M] */
+                weft_store_rel(ordered, mine); /* [M] */
         return true;
 }
 

@@ -315,6 +315,10 @@ WEFT_RING_INLINE_ int weft_ring_pop_near_(struct weft_ring *ring, void *element)
 #define WEFT_RING_IS_WORD_(element) \
         (__builtin_object_size((element), 0) == sizeof(uint64_t))
 
+/* Is it known to be no word? */
+#define WEFT_RING_IS_SMALL_(element) \
+        (__builtin_object_size((element), 0) < sizeof(uint64_t))
+
 /* Is it known to be one element that has lines of its own, and is copied in place? */
 #define WEFT_RING_IS_WIDE_(element) \
         (__builtin_object_size((element), 0) > sizeof(uint64_t) * WEFT_RING_WORDS_ && \
@@ -341,7 +345,8 @@ WEFT_RING_INLINE_ int weft_ring_push(struct weft_ring *ring, const void *element
                 if (rc != WEFT_RING_FAR_)
                         return rc;
         }
-        if (!WEFT_RING_RARE_(!ring) && !WEFT_RING_RARE_(!element)) {
+        if (!WEFT_RING_IS_SMALL_(element) && !WEFT_RING_RARE_(!ring) &&
+            !WEFT_RING_RARE_(!element)) {
                 int rc = weft_ring_push_near_(ring, element);
                 if (rc != WEFT_RING_FAR_)
                         return rc;
@@ -372,7 +377,8 @@ WEFT_RING_INLINE_ int weft_ring_pop(struct weft_ring *ring, void *element,
                 if (rc != WEFT_RING_FAR_)
                         return rc;
         }
-        if (!WEFT_RING_RARE_(!ring) && !WEFT_RING_RARE_(!element)) {
+        if (!WEFT_RING_IS_SMALL_(element) && !WEFT_RING_RARE_(!ring) &&
+            !WEFT_RING_RARE_(!element)) {
                 int rc = weft_ring_pop_near_(ring, element);
                 if (rc != WEFT_RING_FAR_)
                         return rc;

@@ -15,11 +15,11 @@
 
 #include "tests/harness/sleeper.h"
 
-enum { LARGE = 24, MOST = 128 };
-enum { VICTIM = 101, SURVIVOR = 201, BATCH = 3 };
-enum { HELD, MODE, WHAT };    /* of self->arg */
-enum { WORD, BLOCK, RECORD }; /* modes */
-enum { FULL = 99 };           /* of HELD */
+enum { LARGE = 24, LINE = 64, MOST = 128 };
+enum { BEFORE = 100, VICTIM = 101, SURVIVOR = 201, BATCH = 3 };
+enum { HELD, MODE, WHAT };          /* of self->arg */
+enum { WORD, BLOCK, RECORD, WIDE }; /* modes */
+enum { FULL = 99 };                 /* of HELD */
 /* What the operation may do, self->arg[WHAT]: it pushes; pops one, or a batch; takes and
  * does not release; shuts the ring; has not its seat yet, or gives it up. */
 enum {
@@ -29,6 +29,7 @@ enum {
         SHUTS = 8,
         EDGE = 16,   /* it is about the last word of a line */
         CALLED = 32, /* of the library, where the compiler would have it here */
+        KNOWS = 64,  /* it has popped the first one before */
 };
 
 static int (*const volatile push_called)(weft_ring_t *, const void *,
@@ -43,7 +44,8 @@ static struct weft_ring_item hand;
 
 static uint32_t bytes_of(const struct crash *c)
 {
-        return c->self->arg[MODE] == WORD ? 8 : LARGE;
+        uint64_t mode = c->self->arg[MODE];
+        return mode == WORD ? 8 : mode == WIDE ? LINE : LARGE;
 }
 
 static bool may(const struct crash *c, uint64_t what)
@@ -56,20 +58,23 @@ static weft_ring_t *ring_of(const struct crash *c)
         return c->handle;
 }
 
-/* 8 words, 5 larger elements, 7 records. */
+/* 8 words, 7 larger elements, 10 records, 4 elements that have lines of their own. */
 static struct weft_ring_options options_of(const struct crash *c)
 {
         static const struct weft_ring_options of[] = {
                 [WORD] = { 8, 8, 0 },
                 [BLOCK] = { 4, LARGE, 0 },
                 [RECORD] = { 512, LARGE, WEFT_RING_BYTES },
+                [WIDE] = { 4, LINE, 0 },
         };
         return of[c->self->arg[MODE]];
 }
 
 static uint64_t capacity_of(const struct crash *c)
 {
-        static const uint64_t of[] = { [WORD] = 8, [BLOCK] = 7, [RECORD] = 10 };
+        static const uint64_t of[] = {
+                [WORD] = 8, [BLOCK] = 7, [RECORD] = 10, [WIDE] = 4
+        };
         return of[c->self->arg[MODE]];
 }
 
@@ -99,7 +104,7 @@ static uint64_t element_read(struct crash *c, const void *at)
 
 static int push(struct crash *c, uint64_t number)
 {
-        char element[LARGE];
+        char element[LINE];
         element_fill(c, element, number);
         if (may(c, CALLED))
                 return push_called(ring_of(c), element, WEFT_NOW);
@@ -110,7 +115,7 @@ static int push(struct crash *c, uint64_t number)
 
 static int pop(struct crash *c, uint64_t *number)
 {
-        char element[LARGE];
+        char element[LINE];
         int rc;
         if (c->self->arg[MODE] == RECORD) {
                 int64_t n = weft_ring_pop_record(ring_of(c), element, LARGE, WEFT_NOW);
@@ -223,6 +228,19 @@ static void prepare_known(struct crash *c)
         WEFT_MUST(c, pop(c, &number));
         CRASH_MUST(c, CRASH_BROKEN, number == 1);
         c->note->value[BATCH] = number;
+}
+
+/* It has pushed one, and knows that the line is free. */
+static void prepare_pushed(struct crash *c)
+{
+        WEFT_MUST(c, push(c, BEFORE));
+}
+
+static void prepare_popped(struct crash *c)
+{
+        uint64_t number;
+        WEFT_MUST(c, pop(c, &number));
+        CRASH_MUST(c, CRASH_BROKEN, number == 1);
 }
 
 /* ---- the operations: value[0] counts pushes that are done; value[1 ..] were popped -- */
@@ -376,6 +394,7 @@ static bool has_side(struct crash *c, enum weft_ring_side side)
 static void survive(struct crash *c)
 {
         uint64_t gone = may(c, POPS_MANY) ? BATCH : may(c, POPS) ? 1 : 0;
+        gone += may(c, KNOWS);
         uint64_t more = may(c, PUSHES) ? BATCH : 0;
         bool push_side = has_side(c, WEFT_RING_PRODUCER);
         bool pop_side = has_side(c, WEFT_RING_CONSUMER);
@@ -432,8 +451,9 @@ static void check_elements(struct crash *c)
                       : may(c, POPS_MANY) ? BATCH
                       : may(c, POPS)      ? 1
                                           : 0;
+        uint64_t first = may(c, KNOWS) ? 2 : 1;
         drain(c);
-        must_be_there(c, 1, held(c), missing);
+        must_be_there(c, first, held(c) + 1 - first, missing);
         must_be_there(c, SURVIVOR, c->word[0], 0);
         must_be_there(c, VICTIM, c->note->value[0], 0);
         for (uint64_t x = VICTIM; x < VICTIM + BATCH; x++) {
@@ -496,7 +516,7 @@ static void survive_create(struct crash *c)
 
 static int sleep_to_pop(struct crash *c)
 {
-        char element[LARGE];
+        char element[LINE];
         uint64_t until = weft_after(SLEEPER_SECONDS * WEFT_SEC);
         sleeper_outlives_host();
         if (c->self->arg[MODE] != RECORD)
@@ -507,7 +527,7 @@ static int sleep_to_pop(struct crash *c)
 
 static int sleep_to_push(struct crash *c)
 {
-        char element[LARGE];
+        char element[LINE];
         uint64_t until = weft_after(SLEEPER_SECONDS * WEFT_SEC);
         sleeper_outlives_host();
         element_fill(c, element, SURVIVOR);
@@ -602,6 +622,22 @@ static const struct crash_case cases[] = {
         OP("word/pop called/known", prepare_known, op_pop, 5, WORD, POPS | CALLED),
         OP("word/pop called/end of a line", prepare_seat, op_pop, 3, WORD,
            POPS | EDGE | CALLED),
+        OP("word/push/on the way", prepare_pushed, op_push, 4, WORD, PUSHES),
+        OP("word/push/on the way, end of a line", prepare_pushed, op_push, 5, WORD,
+           PUSHES),
+        OP("block/push/on the way", prepare_pushed, op_push, 3, BLOCK, PUSHES),
+        OP("wide/push/on the way", prepare_pushed, op_push, 1, WIDE, PUSHES),
+        OP("wide/push called/on the way", prepare_pushed, op_push, 1, WIDE,
+           PUSHES | CALLED),
+        OP("block/pop/on the way", prepare_known, op_pop, 4, BLOCK, POPS),
+        OP("wide/pop/on the way", prepare_known, op_pop, 3, WIDE, POPS),
+        OP("wide/pop called/on the way", prepare_known, op_pop, 3, WIDE, POPS | CALLED),
+        OP("word/push_n/on the way", prepare_pushed, op_push_n, 4, WORD, PUSHES),
+        OP("word/push_n/on the way, nearly full", prepare_pushed, op_push_n, 6, WORD,
+           PUSHES),
+        OP("word/pop_n/on the way", prepare_popped, op_pop_n, 5, WORD, POPS_MANY | KNOWS),
+        OP("word/pop_n/on the way, next line", prepare_popped, op_pop_n, 8, WORD,
+           POPS_MANY | KNOWS | EDGE),
         OP("record/pop/empty", prepare_seat, op_pop, 0, RECORD, POPS),
         MODES("pop/middle", prepare_seat, op_pop, 3, POPS),
         MODES("pop/full", prepare_seat, op_pop, FULL, POPS),
@@ -652,6 +688,8 @@ static const struct crash_case cases[] = {
         SLEEPER("word/push called/asleep", op_push, 0, WORD, PUSHES | CALLED),
         SLEEPER("record/commit/asleep", op_push, 0, RECORD, PUSHES),
         SLEEPER("word/pop/asleep", op_pop, FULL, WORD, POPS),
+        SLEEPER("wide/push/asleep", op_push, 0, WIDE, PUSHES),
+        SLEEPER("wide/pop/asleep", op_pop, FULL, WIDE, POPS),
         SLEEPER("block/pop_n/asleep", op_pop_n, FULL, BLOCK, POPS_MANY),
 };
 

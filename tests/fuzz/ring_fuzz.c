@@ -1,6 +1,6 @@
 /* tests/fuzz/ring_fuzz.c -- hostile bytes in rings (P5), by libFuzzer.
  *
- * As sync_fuzz.c, with a ring of words, one of larger elements and one of records: their
+ * As sync_fuzz.c, with a ring of words, two of larger elements and one of records: their
  * headers, stamps and lengths, in a copy of an arena where another process holds nothing.
  *
  * Input: records of 12 bytes: which block (1; bit 7: before the arena is opened, or after),
@@ -18,14 +18,15 @@
 #include "structures/ring_internal.h"
 #include "tests/fuzz/model.h"
 
-enum { RECORD = 12, RECORDS_MOST = 40, RINGS = 3, TARGETS = 3 * RINGS, MOST = 1024 };
+enum { RECORD = 12, RECORDS_MOST = 40, RINGS = 4, TARGETS = 3 * RINGS, MOST = 1024 };
 
 static const struct weft_ring_options shapes[RINGS] = {
         { 20, 8, 0 },
         { 4, 40, 0 },
         { 1024, 0, WEFT_RING_BYTES },
+        { 3, 64, 0 },
 };
-static const char *const names[RINGS] = { "words", "blocks", "records" };
+static const char *const names[RINGS] = { "words", "blocks", "records", "lines" };
 
 static struct {
         uint64_t at, bytes;
@@ -102,11 +103,14 @@ static void use_select(weft_ring_t *r, uint8_t *e)
 static void use(weft_ring_t *r)
 {
         static uint8_t e[64 * MOST];
+        uint8_t line[64] = { 1 };
         struct weft_ring_info info;
         struct weft_ring_item item;
         sum += weft_ring_info(r, &info);
         for (int i = 0; i < 3; i++) {
                 sum += weft_ring_attach(r, WEFT_RING_CONSUMER, 1);
+                if (weft_ring_push(r, line, WEFT_NOW) == 0)
+                        sum += weft_ring_push(r, line, 1) + weft_ring_pop(r, line, 1);
                 sum += weft_ring_push(r, e, WEFT_NOW) + weft_ring_push_n(r, e, 7, 1);
                 sum += weft_ring_push_record(r, e, 33, WEFT_NOW);
                 if (weft_ring_loan(r, 20, &item, WEFT_NOW) == 0) {

@@ -16,7 +16,7 @@
 #include "tests/child.h"
 #include "tests/soak.h"
 
-enum { MOST = 304, STEP = 16 };
+enum { MOST = 304, STEP = 16, WIDE = 104, AT_ONCE = 20 };
 
 #ifdef WEFT_TSAN /* it sees threads only, and is slow */
 enum { COUNT = 20000, PROCESSES = 0 };
@@ -34,7 +34,8 @@ static weft_arena_t *arena;
 static weft_ring_t *shared;
 static struct notes *notes;
 static struct weft_ring_options shape;
-static bool in_place;
+static enum { ALONE, IN_PLACE, MANY } how;
+static _Thread_local uint64_t went; /* by the last call */
 
 static bool has_records(void)
 {
@@ -69,16 +70,44 @@ static void check(const void *at, uint64_t i)
         }
 }
 
+static int push_many(weft_ring_t *r, uint64_t i, uint64_t deadline)
+{
+        uint8_t e[AT_ONCE * WIDE];
+        uint64_t n = i * 7 % AT_ONCE + 1;
+        for (uint64_t k = 0; k < n; k++)
+                fill(e + k * bytes_of(), i + k);
+        int64_t rc = weft_ring_push_n(r, e, n, deadline);
+        went = rc > 0 ? (uint64_t)rc : 0;
+        return rc < 0 ? (int)rc : 0;
+}
+
+static int pop_many(weft_ring_t *r, uint64_t i, uint64_t deadline)
+{
+        uint8_t e[AT_ONCE * WIDE];
+        int64_t rc = weft_ring_pop_n(r, e, i * 5 % AT_ONCE + 1, deadline);
+        went = rc > 0 ? (uint64_t)rc : 0;
+        for (uint64_t k = 0; k < went; k++)
+                check(e + k * bytes_of(), i + k);
+        return rc < 0 ? (int)rc : 0;
+}
+
 static int push(weft_ring_t *r, uint64_t i, uint64_t deadline)
 {
-        uint8_t e[MOST];
+        uint8_t e[MOST], wide[WIDE];
         struct weft_ring_item item;
-        if (in_place) {
+        if (how == MANY)
+                return push_many(r, i, deadline);
+        went = 1;
+        if (how == IN_PLACE) {
                 int rc = weft_ring_loan(r, bytes_of(), &item, deadline);
                 if (rc)
                         return rc;
                 fill(item.at, i);
                 return weft_ring_commit(r, &item, bytes_of());
+        }
+        if (bytes_of() == WIDE) {
+                fill(wide, i);
+                return weft_ring_push(r, wide, deadline);
         }
         fill(e, i);
         return has_records() ? weft_ring_push_record(r, e, bytes_of(), deadline)
@@ -87,15 +116,24 @@ static int push(weft_ring_t *r, uint64_t i, uint64_t deadline)
 
 static int pop(weft_ring_t *r, uint64_t i, uint64_t deadline)
 {
-        uint8_t e[MOST];
+        uint8_t e[MOST], wide[WIDE];
         struct weft_ring_item item;
-        if (in_place) {
+        if (how == MANY)
+                return pop_many(r, i, deadline);
+        went = 1;
+        if (how == IN_PLACE) {
                 int rc = weft_ring_take(r, &item, deadline);
                 if (rc)
                         return rc;
                 CHECK(item.bytes == bytes_of());
                 check(item.at, i);
                 return weft_ring_release(r, &item);
+        }
+        if (bytes_of() == WIDE) {
+                int rc = weft_ring_pop(r, wide, deadline);
+                if (!rc)
+                        check(wide, i);
+                return rc;
         }
         int64_t n = has_records() ? weft_ring_pop_record(r, e, MOST, deadline)
                                   : weft_ring_pop(r, e, deadline);
@@ -136,7 +174,7 @@ static void end(void)
 
 static void produce_all(weft_ring_t *r)
 {
-        for (uint64_t i = 0; i < COUNT; i++)
+        for (uint64_t i = 0; i < COUNT; i += went)
                 CHECK(push(r, i, WEFT_NEVER) == 0);
         CHECK(weft_ring_shutdown(r) == 0);
 }
@@ -146,8 +184,8 @@ static void consume_all(weft_ring_t *r)
         uint64_t i = 0;
         int rc;
         while ((rc = pop(r, i, WEFT_NEVER)) == 0)
-                i++;
-        CHECK(rc == -EPIPE && i == COUNT);
+                i += went;
+        CHECK(rc == -EPIPE && i >= COUNT && i < COUNT + AT_ONCE);
 }
 
 static void produce_elsewhere(void *context)
@@ -225,13 +263,14 @@ static void produce_a_while(weft_ring_t *r)
         CHECK(weft_ring_attach(r, WEFT_RING_PRODUCER, WEFT_NEVER) == 0);
         uint64_t i = elements(info_of(r).pushed);
         CHECK(i >= weft_load_acq(&notes->pushed));
-        CHECK(i <= weft_load_acq(&notes->pushed) + 1); /* and what was not yet noted */
+        CHECK(i <=
+              weft_load_acq(&notes->pushed) + AT_ONCE); /* and what was not yet noted */
         weft_store_rel(&notes->pushed, i); /* or else two in a row may not have */
         (void)weft_add_rlx(&notes->takeovers, 1);
         for (uint64_t n = 0; n < 50000 && !weft_load_rlx(&notes->enough); n++) {
                 int rc = push(r, i, weft_after(20 * WEFT_MSEC));
                 CHECK(rc == 0 || rc == -ETIMEDOUT);
-                i += !rc;
+                i += rc ? 0 : went;
                 weft_store_rel(&notes->pushed, i);
         }
         CHECK(weft_ring_detach(r, WEFT_RING_PRODUCER) == 0);
@@ -242,13 +281,13 @@ static void consume_a_while(weft_ring_t *r)
         CHECK(weft_ring_attach(r, WEFT_RING_CONSUMER, WEFT_NEVER) == 0);
         uint64_t i = elements(info_of(r).popped);
         CHECK(i >= weft_load_acq(&notes->popped));
-        CHECK(i <= weft_load_acq(&notes->popped) + 1);
+        CHECK(i <= weft_load_acq(&notes->popped) + AT_ONCE);
         weft_store_rel(&notes->popped, i);
         (void)weft_add_rlx(&notes->takeovers, 1);
         for (uint64_t n = 0; n < 50000 && !weft_load_rlx(&notes->enough); n++) {
                 int rc = pop(r, i, weft_after(20 * WEFT_MSEC));
                 CHECK(rc == 0 || rc == -ETIMEDOUT);
-                i += !rc;
+                i += rc ? 0 : went;
                 weft_store_rel(&notes->popped, i);
         }
         CHECK(weft_ring_detach(r, WEFT_RING_CONSUMER) == 0);
@@ -282,7 +321,7 @@ static void massacre(struct weft_ring_options options, uint64_t seconds)
               i >= weft_load_acq(&notes->popped));
         CHECK(weft_ring_shutdown(shared) == 0);
         while (pop(shared, i, WEFT_NOW) == 0)
-                i++;
+                i += went;
         CHECK(i == tail && pop(shared, i, WEFT_NOW) == -EPIPE);
         printf("%u B%s: %llu pushed, %u kills, %u stops, %llu takeovers\n", bytes_of(),
                has_records() ? " in records" : "", (unsigned long long)tail, s.kills,
@@ -294,21 +333,29 @@ int main(void)
 {
         static const struct weft_ring_options shapes[] = {
                 { 8, 8, 0 },
-                { 4, 104, 0 },
+                { 4, WIDE, 0 },
                 { 8192, 304, WEFT_RING_BYTES },
         };
         notes = common_make(sizeof *notes);
+        static const struct {
+                int shape;
+                int how;
+        } deaths[] = {
+                { 0, ALONE }, { 0, MANY }, { 1, IN_PLACE }, { 1, ALONE }, { 2, ALONE }
+        };
         for (int i = 0; i < 3; i++)
-                for (int place = 0; place < 2; place++) {
-                        in_place = place;
+                for (how = ALONE; how <= MANY; how++) {
+                        if (how == MANY && shapes[i].flags)
+                                continue;
                         stream(shapes[i], true);
-                        trips(shapes[i]);
+                        if (how != MANY)
+                                trips(shapes[i]);
                         if (PROCESSES)
                                 stream(shapes[i], false);
                 }
-        for (int i = 0; PROCESSES && i < 3; i++) {
-                in_place = i == 1;
-                massacre(shapes[i], 1);
+        for (size_t i = 0; PROCESSES && i < sizeof deaths / sizeof *deaths; i++) {
+                how = deaths[i].how;
+                massacre(shapes[deaths[i].shape], 1);
         }
         return 0;
 }

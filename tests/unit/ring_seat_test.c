@@ -9,10 +9,9 @@
 static weft_ring_t *ring; /* inherited by children */
 
 static const struct weft_ring_options shapes[] = {
-        { 20, 8, 0 },
-        { 512, 0, WEFT_RING_BYTES },
+        { 20, 8, 0 }, { 512, 0, WEFT_RING_BYTES }, { 20, 64, 0 }, /* for hostile words */
 };
-enum { SHAPES = 2 };
+enum { SHAPES = 2, ALL_SHAPES };
 
 static void make_shape(int i)
 {
@@ -394,22 +393,74 @@ static void handles_of_one_thread_take_turns(void **state)
         drop(ring, "r");
 }
 
+/* The same of elements that have lines of their own, which are copied in place. */
+static void handles_of_wide_elements_take_turns(void **state)
+{
+        (void)state;
+        weft_ring_t *at[2] = { make("w", 3, 64, 0), open_in(arena, "w") };
+        uint64_t in = 0, out = 0, n = info_of(at[0]).capacity;
+        for (uint32_t i = 0, seed = 1; i < 20000; i++) {
+                seed = seed * 1664525 + 1013904223;
+                weft_ring_t *r = at[seed >> 31];
+                struct weft_ring_item item;
+                uint64_t e[8] = { in }, what = seed >> 28 & 7;
+                bool full = in - out == n, empty = in == out;
+                int rc = 0;
+                if (what == 0) {
+                        rc = (int)weft_ring_push_n(r, e, 1, WEFT_NOW);
+                        rc = rc == 1 ? 0 : rc;
+                } else if (what == 1) {
+                        rc = weft_ring_loan(r, 0, &item, WEFT_NOW);
+                        if (!rc) {
+                                memcpy(item.at, e, 64);
+                                rc = weft_ring_commit(r, &item, 64);
+                        }
+                } else if (what == 2) {
+                        (void)!weft_ring_detach(r, seed >> 27 & 1);
+                        continue;
+                } else if (what < 5) {
+                        rc = weft_ring_push(r, e, WEFT_NOW);
+                } else {
+                        rc = weft_ring_pop(r, e, WEFT_NOW);
+                        assert_int_equal(rc, empty ? -EAGAIN : 0);
+                        if (!rc)
+                                assert_int_equal(e[0], out++);
+                        continue;
+                }
+                assert_int_equal(rc, full ? -EAGAIN : 0);
+                in += !rc;
+        }
+        assert_int_equal(info_of(at[0]).pushed, in);
+        assert_int_equal(info_of(at[0]).popped, out);
+        weft_ring_close(at[1]);
+        drop(at[0], "w");
+}
+
 /* Who pushes by the short way hears of it, told by another handle, and at once. */
 static void a_shutdown_is_heard_on_the_short_way(void **state)
 {
         (void)state;
-        make_shape(0);
-        uint64_t x = 1;
-        weft_ring_t *other = open_in(arena, "r");
-        for (int i = 0; i < 3; i++) {
-                assert_int_equal(weft_ring_push(ring, &x, WEFT_NOW), 0);
-                assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), 0);
-        }
-        assert_int_equal(weft_ring_shutdown(other), 0);
-        assert_int_equal(weft_ring_push(ring, &x, WEFT_NOW), -EPIPE);
-        assert_int_equal(weft_ring_pop(ring, &x, WEFT_NOW), -EPIPE);
-        weft_ring_close(other);
-        drop(ring, "r");
+        for (int many = 0; many < 2; many++)
+                for (uint32_t bytes = 8; bytes <= 64; bytes += 56) {
+                        weft_ring_t *r = make("r", 20, bytes, 0);
+                        weft_ring_t *other = open_in(arena, "r");
+                        uint64_t x[8] = { 0 };
+                        for (int i = 0; i < 3; i++) {
+                                assert_int_equal(weft_ring_push(r, x, WEFT_NOW), 0);
+                                assert_int_equal(weft_ring_pop(r, x, WEFT_NOW), 0);
+                        }
+                        assert_int_equal(weft_ring_shutdown(other), 0);
+                        if (many) {
+                                assert_int_equal(weft_ring_push_n(r, x, 1, WEFT_NOW),
+                                                 -EPIPE);
+                                assert_int_equal(weft_ring_pop_n(r, x, 1, WEFT_NOW),
+                                                 -EPIPE);
+                        }
+                        assert_int_equal(weft_ring_push(r, x, WEFT_NOW), -EPIPE);
+                        assert_int_equal(weft_ring_pop(r, x, WEFT_NOW), -EPIPE);
+                        weft_ring_close(other);
+                        drop(r, "r");
+                }
 }
 
 /* Killed between its stamp and its next store: what is stamped has been pushed. */
@@ -456,9 +507,13 @@ static void try_everything(weft_ring_t *r)
 {
         struct weft_ring_info info;
         struct weft_ring_item item;
-        uint64_t e[64] = { 0 };
+        uint64_t e[20 * 8] = { 0 }, wide[8] = { 0 };
         (void)!weft_ring_info(r, &info);
         for (int i = 0; i < 3; i++) {
+                for (int k = 0; k < 3; k++) {
+                        (void)!weft_ring_push(r, wide, WEFT_NOW);
+                        (void)!weft_ring_pop(r, wide, WEFT_NOW);
+                }
                 (void)!weft_ring_push(r, e, WEFT_NOW);
                 (void)!weft_ring_push_n(r, e, 20, WEFT_NOW);
                 (void)!weft_ring_push_record(r, e, 40, WEFT_NOW);
@@ -479,6 +534,16 @@ static void try_everything(weft_ring_t *r)
         }
 }
 
+/* By the short way, where there is one. */
+static void give_something(weft_ring_t *r)
+{
+        uint64_t wide[8] = { 0 };
+        if (info_of(r).flags)
+                must_give(r, 1);
+        else
+                CHECK(weft_ring_push(r, wide, WEFT_NOW) == 0);
+}
+
 static void hostile_words_do_no_harm(void **state)
 {
         static const uint64_t values[] = { 0,          1,          7,
@@ -487,7 +552,7 @@ static void hostile_words_do_no_harm(void **state)
                                            1ull << 59, 1ull << 60, 1ull << 63,
                                            UINT64_MAX, 1ull << 62, (1ull << 63) + 512 };
         (void)state;
-        for (int i = 0; i < SHAPES; i++) {
+        for (int i = 0; i < ALL_SHAPES; i++) {
                 make_shape(i);
                 struct weft_ring_shared *sh = weft_ring_sh(ring);
                 weft_a64_t *words[] = { &sh->push.pos,  &sh->push.limit, &sh->pop.pos,
@@ -495,7 +560,7 @@ static void hostile_words_do_no_harm(void **state)
                                         &sh->push.turn, &sh->pop.turn };
                 for (size_t w = 0; w < sizeof words / sizeof *words; w++)
                         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
-                                must_give(ring, 1);
+                                give_something(ring);
                                 weft_store_rlx(words[w], values[v]);
                                 try_everything(ring);
                                 struct weft_object_info info;
@@ -697,6 +762,7 @@ int main(void)
                 TEST(the_dead_do_not_wait),
                 TEST(a_stand_by_waits_for_the_side),
                 TEST(handles_of_one_thread_take_turns),
+                TEST(handles_of_wide_elements_take_turns),
                 TEST(a_shutdown_is_heard_on_the_short_way),
                 TEST(what_is_stamped_is_not_forgotten),
                 TEST(a_side_of_nobody_is_taken),

@@ -51,6 +51,57 @@ static void elements_of_every_size_come_out_as_they_went_in(void **state)
         laps(WEFT_RING_ELEMENT_MAX, 2);
 }
 
+/* The same where the compiler sees how long an element is, and may copy it in place. */
+#define KNOWN(bytes_) \
+        do { \
+                uint8_t e[bytes_]; \
+                weft_ring_t *r = make("r", 5, bytes_, 0); \
+                uint64_t in = 0, out = 0, n = info_of(r).capacity; \
+                for (uint64_t round = 0; round < 100; round++) { \
+                        while (in - out < round % n + 1) { \
+                                paint(e, bytes_, in++); \
+                                CHECK(weft_ring_push(r, e, WEFT_NOW) == 0); \
+                        } \
+                        if (in - out == n) \
+                                CHECK(weft_ring_push(r, e, WEFT_NOW) == -EAGAIN); \
+                        CHECK(info_of(r).length == in - out); \
+                        while (in - out > round % 3) { \
+                                CHECK(weft_ring_pop(r, e, WEFT_NOW) == 0); \
+                                CHECK(is_painted(e, bytes_, out++)); \
+                        } \
+                        if (in == out) \
+                                CHECK(weft_ring_pop(r, e, WEFT_NOW) == -EAGAIN); \
+                } \
+                CHECK(info_of(r).pushed == in && info_of(r).popped == out); \
+                CHECK(weft_ring_push_n(r, e, 1, WEFT_NOW) == 1); \
+                drop(r, "r"); \
+        } while (0)
+
+static void elements_of_known_length_come_out_as_they_went_in(void **state)
+{
+        (void)state;
+        KNOWN(7);
+        KNOWN(8);
+        KNOWN(56);
+        KNOWN(57);
+        KNOWN(64);
+        KNOWN(101);
+        KNOWN(120);
+        KNOWN(121);
+        KNOWN(200);
+
+        /* what the compiler sees is more than an element */
+        uint64_t e[8] = { 5 };
+        weft_ring_t *r = make("r", 20, 8, 0);
+        for (int i = 0; i < 30; i++) {
+                CHECK(weft_ring_push(r, e, WEFT_NOW) == 0);
+                e[0] = 0, e[1] = 77;
+                CHECK(weft_ring_pop(r, e, WEFT_NOW) == 0);
+                CHECK(e[0] == 5 && e[1] == 77);
+        }
+        drop(r, "r");
+}
+
 static void capacities_are_rounded_up(void **state)
 {
         static const uint64_t asked[] = { 1, 8, 9, 22, 23, 1000, 1786, 65535 };
@@ -94,6 +145,12 @@ static void many_at_once(uint32_t bytes)
                 for (int64_t i = 0; i < went; i++)
                         CHECK(is_painted(e + (uint64_t)i * bytes, bytes, out++));
                 CHECK(info_of(r).length == in - out);
+                if (round % 3) /* and where one is pushed and popped alone */
+                        continue;
+                paint(e, bytes, in);
+                in += weft_ring_push(r, e, WEFT_NOW) == 0;
+                if (weft_ring_pop(r, e, WEFT_NOW) == 0)
+                        CHECK(is_painted(e, bytes, out++));
         }
         drop(r, "r");
 }
@@ -532,6 +589,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(elements_of_every_size_come_out_as_they_went_in),
+                TEST(elements_of_known_length_come_out_as_they_went_in),
                 TEST(capacities_are_rounded_up),
                 TEST(batches_go_as_far_as_they_can),
                 TEST(elements_in_place),

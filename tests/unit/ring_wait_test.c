@@ -144,12 +144,12 @@ static void every_change_wakes(void **state)
 {
         (void)state;
         for (int i = 0; i < SHAPES; i++)
-                for (int how = 0; how < 4; how++) {
+                for (int how = 0; how < 5; how++) {
                         weft_ring_t *r = make_shape(i);
                         struct weft_ring_shared *sh = weft_ring_sh(r);
                         struct weft_ring_item item;
                         uint64_t e[16] = { 0 };
-                        if (how == 0) /* the short way */
+                        if (how == 0 || how == 4) /* the short way */
                                 CHECK(put(r, 0, WEFT_NOW) == 0 &&
                                       fetch(r, e, WEFT_NOW) == 0);
                         pid_t pid = child_start(sleeper, &sh->not_empty);
@@ -161,7 +161,7 @@ static void every_change_wakes(void **state)
                                 assert_int_equal(weft_ring_loan(r, 8, &item, WEFT_NOW),
                                                  0);
                                 assert_int_equal(weft_ring_commit(r, &item, 8), 0);
-                        } else if (how == 2 && !shapes[i].flags) {
+                        } else if (how != 3 && !shapes[i].flags) {
                                 assert_int_equal(weft_ring_push_n(r, e, 1, WEFT_NOW), 1);
                         } else {
                                 assert_int_equal(weft_ring_shutdown(r), 0);
@@ -176,7 +176,7 @@ static void every_change_wakes(void **state)
                         } else if (how == 1) {
                                 assert_int_equal(weft_ring_take(r, &item, WEFT_NOW), 0);
                                 assert_int_equal(weft_ring_release(r, &item), 0);
-                        } else if (how == 2 && !shapes[i].flags) {
+                        } else if (how != 3 && !shapes[i].flags) {
                                 assert_int_equal(weft_ring_pop_n(r, e, 1, WEFT_NOW), 1);
                         } else {
                                 assert_int_equal(weft_ring_shutdown(r), 0);
@@ -284,6 +284,31 @@ static void select_pushes_and_pops(void **state)
                 assert_int_equal(push.result, -EPIPE);
                 drop(r, "r");
         }
+}
+
+/* Each time that somebody is counted in, to sleep, the others are ordered: also if the word
+ * that he sleeps on is what it was the last time. Who does not sleep orders nobody. */
+static void each_sleep_is_ordered(void **state)
+{
+        (void)state;
+        weft_ring_t *r = make_shape(0);
+        uint64_t x, done[3] = { 0 }, turn[3];
+        struct weft_case pop = { .object = r, .op = WEFT_OP_POP, .to = &x, .n = 8 };
+        weft_a64_t *ordered = &r->ordered[WEFT_RING_CONSUMER];
+        if (!weft_fence_everybody())
+                skip(); /* nobody can */
+        for (int i = 0; i < 3; i++) {
+                int rc = weft_select(&pop, 1, 0, weft_after(WEFT_MSEC));
+                assert_int_equal(rc, -ETIMEDOUT);
+                done[i] = weft_load_acq(ordered);
+                turn[i] = weft_load_acq(&weft_ring_sh(r)->push.turn);
+                assert_int_equal(weft_select(&pop, 1, 0, WEFT_NOW), -EAGAIN);
+                assert_int_equal(weft_load_acq(ordered), done[i]);
+                assert_int_equal(weft_load_acq(&weft_ring_sh(r)->push.turn), turn[i]);
+        }
+        assert_true(done[0] && done[0] < done[1] && done[1] < done[2]);
+        assert_true(turn[0] < turn[1] && turn[1] < turn[2]);
+        drop(r, "r");
 }
 
 /* ---- shutdown ----------------------------------------------------------------- */
@@ -397,10 +422,15 @@ static void what_lands_late_counts_once_or_never(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(deadlines_are_kept),     TEST(sleepers_are_woken),
-                TEST(every_change_wakes),     TEST(who_only_looks_takes_no_wake_away),
-                TEST(select_pushes_and_pops), TEST(shutdown_lets_the_rest_out),
-                TEST(shutdown_wakes_all),     TEST(what_lands_late_counts_once_or_never),
+                TEST(deadlines_are_kept),
+                TEST(sleepers_are_woken),
+                TEST(every_change_wakes),
+                TEST(who_only_looks_takes_no_wake_away),
+                TEST(select_pushes_and_pops),
+                TEST(each_sleep_is_ordered),
+                TEST(shutdown_lets_the_rest_out),
+                TEST(shutdown_wakes_all),
+                TEST(what_lands_late_counts_once_or_never),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
