@@ -369,7 +369,7 @@ static int64_t pop_some(struct weft_ring *ring, void *to, size_t n, uint64_t dea
         return WEFT_LIKELY(!rc) ? (int64_t)op.done : rc;
 }
 
-/* ---- one, of any other size: the short way, which is not compiled in ------------------ */
+/* ---- one, of any other size: the short way, as far as it is not compiled in ---------- */
 
 /* Is it open, and this thread's? As weft_ring_near_side_(): all that it knows is shared. */
 static inline bool is_near(const struct weft_ring *ring, enum weft_ring_side which,

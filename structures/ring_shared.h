@@ -48,7 +48,11 @@
  * to be heard. Then, and until nobody sleeps any more, he goes the long way. A way is opened
  * by its turn being drawn, or being the last one still, and then a look at who sleeps and at
  * `closing`: who comes later draws the next. It is never open in the child of a fork: there
- * the handle's page is 0.
+ * the handle's page is 0. A batch of words goes the same way; where it ends is where the next
+ * one begins, and if that line is not free all of it the way is closed.
+ *
+ * THE SHORT WAY, of other elements, is open by the same turn. All that changes is in shared
+ * memory: a handle need not know what another one has done, so the long way leaves it open.
  *
  * IN PLACE. A loan is the place at the tail, a take the one at the head: no state at all,
  * until the commit or the release does what push and pop do. Who dies with a loan has

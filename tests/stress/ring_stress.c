@@ -34,7 +34,8 @@ static weft_arena_t *arena;
 static weft_ring_t *shared;
 static struct notes *notes;
 static struct weft_ring_options shape;
-static enum { ALONE, IN_PLACE, MANY } how;
+enum { ALONE, IN_PLACE, MANY };
+static int how;
 static _Thread_local uint64_t went; /* by the last call */
 
 static bool has_records(void)

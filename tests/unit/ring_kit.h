@@ -81,18 +81,23 @@ static inline bool is_painted(const uint8_t *e, uint64_t bytes, uint64_t i)
         return true;
 }
 
-/* Numbers, in rings of words or of records. */
+/* Numbers, in rings of words, of elements up to a line, or of records. */
 static inline int give(weft_ring_t *r, uint64_t x, uint64_t deadline)
 {
+        uint64_t e[8] = { x };
         return info_of(r).flags & WEFT_RING_BYTES
                        ? weft_ring_push_record(r, &x, sizeof x, deadline)
-                       : weft_ring_push(r, &x, deadline);
+                       : weft_ring_push(r, e, deadline);
 }
 
 static inline int get(weft_ring_t *r, uint64_t *x, uint64_t deadline)
 {
-        if (!(info_of(r).flags & WEFT_RING_BYTES))
-                return weft_ring_pop(r, x, deadline);
+        if (!(info_of(r).flags & WEFT_RING_BYTES)) {
+                uint64_t e[8] = { 0 };
+                int rc = weft_ring_pop(r, e, deadline);
+                *x = e[0];
+                return rc;
+        }
         int64_t n = weft_ring_pop_record(r, x, sizeof *x, deadline);
         return n < 0 ? (int)n : 0;
 }
