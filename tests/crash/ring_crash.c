@@ -495,6 +495,16 @@ static void verify(struct crash *c)
         weft_kit_nothing_left(c, 0);
 }
 
+/* All that counts is popped before who was stopped goes on: he must not say that his does. */
+static void survive_and_shut(struct crash *c)
+{
+        WEFT_MUST(c, weft_ring_shutdown(ring_of(c)));
+        if (!has_side(c, WEFT_RING_CONSUMER))
+                return;
+        drain(c);
+        WEFT_MUST(c, weft_ring_detach(ring_of(c), WEFT_RING_CONSUMER));
+}
+
 static void verify_shut(struct crash *c)
 {
         if (c->note->done || c->word[1]) /* somebody was told so: for ever */
@@ -598,6 +608,9 @@ static void verify_sleeper(struct crash *c)
 #define SHUT(name_, held, mode, victim_, what) \
         CASE(name_, setup_shut, open_ring, prepare_seat, victim_, NULL, verify, held, \
              mode, what)
+#define SHUT_BESIDE(name_, prepare_, victim_, held, mode) \
+        CASE(name_, setup, open_ring, prepare_, victim_, survive_and_shut, verify, held, \
+             mode, PUSHES | SHUTS)
 #define SLEEPER(name_, victim_, held, mode, what) \
         { \
                 .name = "ring/" name_, .kit = &weft_kit, .setup = setup_sleeper, \
@@ -680,6 +693,11 @@ static const struct crash_case cases[] = {
         SHUT("block/pop/the end", 0, BLOCK, op_pop, SHUTS | POPS),
         SHUT("record/pop/the end", 0, RECORD, op_pop, SHUTS | POPS),
         SHUT("block/push/shut", 2, BLOCK, op_push, SHUTS | PUSHES),
+        SHUT_BESIDE("word/push/shut beside", prepare_pushed, op_push, 4, WORD),
+        SHUT_BESIDE("wide/push/shut beside", prepare_pushed, op_push, 1, WIDE),
+        SHUT_BESIDE("block/push/shut beside", prepare_pushed, op_push, 3, BLOCK),
+        SHUT_BESIDE("record/push/shut beside", prepare_warm, op_push, 3, RECORD),
+        SHUT_BESIDE("word/push_n/shut beside", prepare_pushed, op_push_n, 4, WORD),
         CASE("record/create", weft_kit_create, weft_kit_open, NULL, op_create,
              survive_create, verify, 0, RECORD, 0),
         CASE("block/open", setup, weft_kit_open, NULL, op_open, survive_create, verify, 0,
