@@ -91,8 +91,23 @@ static void elements_of_known_length_come_out_as_they_went_in(void **state)
         KNOWN(200);
 
         /* what the compiler sees is more than an element */
+        uint8_t more[96];
+        weft_ring_t *r = make("r", 5, 64, 0);
+        for (uint64_t i = 0; i < 10; i++) {
+                for (uint64_t k = i; k < i + 2; k++) {
+                        paint(more, sizeof more, k);
+                        CHECK(weft_ring_push(r, more, WEFT_NOW) == 0);
+                }
+                memset(more, 0, sizeof more);
+                for (uint64_t k = i; k < i + 2; k++) {
+                        CHECK(weft_ring_pop(r, more, WEFT_NOW) == 0);
+                        CHECK(is_painted(more, 64, k) && !more[64] && !more[95]);
+                }
+        }
+        drop(r, "r");
+
         uint64_t e[8] = { 5 };
-        weft_ring_t *r = make("r", 20, 8, 0);
+        r = make("r", 20, 8, 0);
         for (int i = 0; i < 30; i++) {
                 CHECK(weft_ring_push(r, e, WEFT_NOW) == 0);
                 e[0] = 0, e[1] = 77;
