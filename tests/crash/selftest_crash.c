@@ -10,6 +10,7 @@
 #include "runtime/atomic.h"
 #include "tests/check.h"
 #include "tests/harness/crash.h"
+#include "tests/harness/step.h"
 
 enum { CELLS = 4, BYTES = 4096, BLOCKS = 4 };
 
@@ -283,6 +284,78 @@ static void expect(const struct crash_case *it, const char *sweep, bool wanted,
         }
 }
 
+/* ---- loops that are passed at once ----------------------------------------- */
+
+enum { WORDS = 1000, CHANGES_MAX = 16 };
+
+__attribute__((noinline)) static bool is_marked(const uint64_t *word)
+{
+        return *(const volatile uint64_t *)word == 1;
+}
+
+/* Few rounds store something: soon, in the middle, twice in a row, and in the last. */
+static void victim_scan(struct crash *c)
+{
+        uint64_t *words = c->arena, marked = 0;
+        for (size_t i = 0; i < WORDS; i++)
+                if (is_marked(&words[i]))
+                        words[i] = 2;
+        for (size_t i = 0; i < WORDS; i++)
+                for (size_t k = i; k < i + 3 && k < WORDS; k++)
+                        marked += words[k] == 2;
+        words[WORDS] = marked;
+}
+
+struct changes {
+        uint64_t at[CHANGES_MAX], steps;
+        size_t n;
+};
+
+static struct changes scan(bool flies)
+{
+        struct changes seen = { .n = 0 };
+        struct tracee t;
+        uint64_t *words = mmap(NULL, 2 * BYTES, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        struct crash_note note = { 0 };
+        struct crash c = { .note = &note, .arena = words };
+        CHECK(words != MAP_FAILED);
+        words[3] = words[500] = words[501] = words[WORDS - 1] = 1;
+        CHECK(tracee_start(&t, &c, NULL, victim_scan) == TRACEE_GOES);
+        if (flies)
+                tracee_flies(&t);
+        enum tracee_state state;
+        uint64_t was = 4; /* the sum of all words */
+        do {
+                uint64_t sum = 0;
+                state = tracee_step(&t);
+                CHECK(state != TRACEE_DIED);
+                for (size_t i = 0; i <= WORDS; i++)
+                        sum += words[i];
+                if (sum != was) {
+                        CHECK(seen.n < CHANGES_MAX && t.wrote.what == WRITES_AT);
+                        seen.at[seen.n++] = was = sum;
+                }
+        } while (state == TRACEE_GOES);
+        seen.steps = t.steps;
+        tracee_kill(&t);
+        munmap(words, 2 * BYTES);
+        return seen;
+}
+
+/* The same is stored in the same order, and it takes far fewer steps. */
+static void expect_flights(void)
+{
+        struct changes all = scan(false), flown = scan(true);
+        printf("a loop of %llu steps: %llu when it is passed at once\n",
+               (unsigned long long)all.steps, (unsigned long long)flown.steps);
+        CHECK(all.n == 5 && all.at[4] > 8); /* four marks, and how many were found */
+        CHECK(flown.n == all.n && memcmp(flown.at, all.at, sizeof all.at) == 0);
+        CHECK(flown.steps < all.steps / 4);
+}
+
+#define SECONDS_MIN 0.5 /* for an operation: that much it takes to find all */
+
 int main(int argc, char **argv)
 {
         struct crash_options options;
@@ -291,8 +364,12 @@ int main(int argc, char **argv)
                 return rc;
         crash_options_read(&options, argc, argv);
         options.quiet = !options.verbose;
-        options.seconds /= (double)(sizeof wrong / sizeof *wrong);
-        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        size_t n = sizeof wrong / sizeof *wrong;
+        options.seconds = crash_seconds(n) / (double)n;
+        if (options.seconds < SECONDS_MIN)
+                options.seconds = SECONDS_MIN;
+        expect_flights();
+        for (size_t i = 0; i < n; i++) {
                 const struct crash_case *it = &wrong[i].it;
                 struct crash_result r;
                 if (options.filter && !strstr(it->name, options.filter))

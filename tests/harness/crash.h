@@ -122,7 +122,7 @@ struct crash_result {
 
 struct crash_options {
         const char *filter;    /* of names; NULL is all */
-        double seconds;        /* for all cases together */
+        double seconds;        /* for the case */
         uint64_t from, to;     /* only these instructions */
         uint64_t from_b, to_b; /* and in a grid, of party B, these */
         bool full;             /* every instruction for real */
@@ -136,6 +136,10 @@ struct crash_options {
 int crash_begin(char **argv);
 
 void crash_options_read(struct crash_options *options, int argc, char **argv);
+
+/* For a program of so many operations: as WEFT_SWEEP_SECONDS says, or, for each of them,
+ * WEFT_SWEEP_EACH. */
+double crash_seconds(size_t operations);
 
 /* One case, within options->seconds. */
 void crash_sweep(const struct crash_case *the_case, const struct crash_options *options,

@@ -36,6 +36,19 @@ static uint64_t displacement(const unsigned char *at, unsigned mod)
         return (uint64_t)(int64_t)wide;
 }
 
+/* At -O0 rbp is the frame's, and holds all that a loop counts. */
+static bool in_frame(const struct text *t, unsigned mod, unsigned rm)
+{
+#ifdef __OPTIMIZE__
+        (void)t, (void)mod, (void)rm;
+        return false;
+#else
+        enum { STACK = 1 << 20 };
+        return (mod == 1 || mod == 2) && rm == 5 && !t->rex_b &&
+               t->r->rbp - t->r->rsp < STACK;
+#endif
+}
+
 /* The operand that a ModRM byte names is written. */
 static struct decode to_operand(const struct text *t)
 {
@@ -49,10 +62,14 @@ static struct decode to_operand(const struct text *t)
                 return nothing; /* by rip: the program's own variables */
         if (t->segment)
                 return nothing; /* by fs: the thread's own */
+        if (in_frame(t, mod, rm))
+                return nothing;
         if (rm == 4) {
                 unsigned index = (*at >> 3 & 7) | (t->rex_x ? 8u : 0), scale = *at >> 6;
                 unsigned base = *at & 7;
                 at++;
+                if (base == 4 && !t->rex_b && index == 4)
+                        return nothing; /* by rsp: the stack */
                 if (index != 4)
                         address += reg(t->r, index) << scale;
                 if (mod == 0 && base == 5)
@@ -131,8 +148,9 @@ struct decode decode_next(const struct user_regs_struct *r)
         for (;; t.at++) {
                 if (*t.at == 0x64 || *t.at == 0x65)
                         t.segment = true;
-                else if (*t.at != 0x66 && *t.at != 0xf2 && *t.at != 0xf3 && *t.at != 0xf0)
-                        break;
+                else if (*t.at != 0x66 && *t.at != 0xf2 && *t.at != 0xf3 &&
+                         *t.at != 0xf0 && *t.at != 0x2e && *t.at != 0x3e)
+                        break; /* 2e, 3e: hints, and what assemblers fill up with */
         }
         if ((*t.at & 0xf0) == 0x40) {
                 t.rex_x = *t.at & 2;

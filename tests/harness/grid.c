@@ -10,8 +10,11 @@
 #include "tests/harness/sweep.h"
 
 /* Done whatever the time; and no more than that. */
-enum { ROWS_MIN = 6, REAL_MIN = 6, BETWEEN_MAX = 300 };
+enum { ROWS_MIN = 6, COPIES_MIN = 40, COPIES_THEN = 7, REAL_MIN = 6 };
+enum { BETWEEN_MAX = 300 };
 enum { IDLE = 1000, END_MS = 10000 };
+
+enum { GRID_WEIGHS = 4 }; /* as much time as so many operations of a sweep */
 
 static uint64_t lot = 1; /* the seed, and then what has become of it */
 
@@ -58,6 +61,8 @@ struct grid {
         struct points points_b; /* of the trace going on */
         struct row row;         /* the same */
         struct row row_a;
+        double until; /* from then on of a row COPIES_MIN copies, and each COPIES_THENth; */
+        size_t copies; /* so many have been made */
         struct cell *cells;
         size_t n, room;
         struct place a;           /* where A stands */
@@ -133,8 +138,11 @@ static bool stage_set(struct grid *g, struct stage *s)
         c.other = s->a.note;
         c.told = s->b.told;
         fflush(NULL);
-        if (tracee_start(&s->b.t, &c, b_before, b_operation) == TRACEE_GOES)
+        if (tracee_start(&s->b.t, &c, b_before, b_operation) == TRACEE_GOES) {
+                if (sweep_flies(&g->sweep))
+                        tracee_flies(&s->b.t);
                 return true;
+        }
         sweep_record(&g->sweep, &g->result->copied, "party B", 0, 0, CRASH_BROKEN,
                      *s->b.told->text ? s->b.told->text : "died before its operation");
         stage_drop(g, s);
@@ -232,6 +240,12 @@ static bool is_asked_for(const struct grid *g, uint64_t k) /* of who comes last 
         return g->self->b ? wanted(k, o->from_b, o->to_b) : wanted(k, o->from, o->to);
 }
 
+static bool is_due(struct grid *g) /* a copy */
+{
+        return g->sweep.options->full || g->copies++ < COPIES_MIN ||
+               g->copies % COPIES_THEN == 0 || sweep_now() < g->until;
+}
+
 /* The one who comes last, B if there is one, has made a state. */
 static void cell_met(struct sweep *s, struct point *p, uint64_t k, bool is_new)
 {
@@ -244,7 +258,7 @@ static void cell_met(struct sweep *s, struct point *p, uint64_t k, bool is_new)
         struct cell cell = { g->self->b ? g->a : here, here };
         g->result->cells++;
         if (p->image && !(s->self->flags & CRASH_REAL) &&
-            fates & GRID_BIT(GRID_KILLED, GRID_KILLED))
+            fates & GRID_BIT(GRID_KILLED, GRID_KILLED) && is_due(g))
                 kill_on_copy(g, p, &cell, g->result->cells % 2 ? JOB_EARLY : JOB_LATE);
 }
 
@@ -270,6 +284,7 @@ static bool trace(struct grid *g, struct stage *s, struct party *p, struct point
 {
         g->row.n = 0;
         g->row.news = 0;
+        g->copies = 0;
         (void)sweep_trace(&g->sweep, &p->t, &s->scene.world, p->note, points, met);
         if (g->row.n)
                 g->row.at[g->row.n - 1].to = p->t.steps;
@@ -324,13 +339,13 @@ static void trace_row(struct grid *g, const struct place *i)
         stage_drop(g, &s);
 }
 
-static void trace_rows(struct grid *g, double until)
+static void trace_rows(struct grid *g)
 {
         const struct crash_options *o = g->sweep.options;
         size_t n = g->row_a.n, rows = 0, *order = calloc(n + 1, sizeof *order);
         CHECK(order);
         shuffle(order, n);
-        for (size_t i = 0; i < n && (rows < ROWS_MIN || sweep_now() < until); i++) {
+        for (size_t i = 0; i < n && (rows < ROWS_MIN || sweep_now() < g->until); i++) {
                 const struct place *p = &g->row_a.at[order[i]];
                 if (!wanted(p->k, o->from, o->to))
                         continue;
@@ -540,9 +555,10 @@ void grid_sweep(const struct grid_case *self, const struct crash_options *option
                           .result = result };
         double begun = sweep_now();
         *result = (struct grid_result){ 0 };
+        g.until = begun + 0.5 * options->seconds;
         if (trace_a(&g)) {
                 if (self->b)
-                        trace_rows(&g, begun + 0.5 * options->seconds);
+                        trace_rows(&g);
                 try_cells(&g, begun + options->seconds);
         }
         /* What tracing and setting up had to complain of. */
@@ -612,7 +628,7 @@ int grid_main(int argc, char **argv, const struct grid_case *cases, size_t n)
         printf("%-34s %5s %5s %5s %6s %6s %4s %4s %4s %4s   %s\n", "parties A, B", "in A",
                "in B", "i", "(i, j)", "copies", "both", "A", "B", "none",
                "wedged leaked lost duplicated broken");
-        double end = sweep_now() + options.seconds;
+        double end = sweep_now() + crash_seconds(left * GRID_WEIGHS);
         for (size_t i = 0; i < n; i++) {
                 struct grid_result result;
                 if (options.filter && !strstr(cases[i].a.name, options.filter))

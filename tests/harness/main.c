@@ -45,13 +45,8 @@ static void read_range(const char *text, uint64_t *from, uint64_t *to)
 
 void crash_options_read(struct crash_options *o, int argc, char **argv)
 {
-        const char *seconds = getenv("WEFT_SWEEP_SECONDS");
         const char *sweep = getenv("WEFT_SWEEP");
-        *o = (struct crash_options){ .to = UINT64_MAX,
-                                     .to_b = UINT64_MAX,
-                                     .seconds = seconds ? strtod(seconds, NULL) : 0 };
-        if (o->seconds <= 0)
-                o->seconds = DEFAULT_SECONDS;
+        *o = (struct crash_options){ .to = UINT64_MAX, .to_b = UINT64_MAX };
         o->full = sweep && strcmp(sweep, "full") == 0;
         for (int i = 1; i < argc; i++) {
                 if (strcmp(argv[i], "-v") == 0)
@@ -67,6 +62,15 @@ void crash_options_read(struct crash_options *o, int argc, char **argv)
                                 "usage: %s [-v] [-k FROM[-TO]] [-j FROM[-TO]] [FILTER]\n",
                                 argv[0]);
         }
+}
+
+double crash_seconds(size_t operations)
+{
+        const char *all = getenv("WEFT_SWEEP_SECONDS"), *each = getenv("WEFT_SWEEP_EACH");
+        double seconds = all    ? strtod(all, NULL)
+                         : each ? strtod(each, NULL) * (double)operations
+                                : 0;
+        return seconds > 0 ? seconds : DEFAULT_SECONDS;
 }
 
 void crash_sweep(const struct crash_case *self, const struct crash_options *options,
@@ -135,7 +139,7 @@ int crash_main(int argc, char **argv, const struct crash_case *cases, size_t n)
         crash_options_read(&options, argc, argv);
         for (size_t i = 0; i < n; i++)
                 left += !options.filter || strstr(cases[i].name, options.filter);
-        double end = sweep_now() + options.seconds;
+        double end = sweep_now() + crash_seconds(left);
         print_head();
         for (size_t i = 0; i < n; i++) {
                 struct crash_result result;

@@ -94,7 +94,7 @@ static enum tracee_state stopped(struct tracee *t, int *signal)
 }
 
 /* One instruction further. Signals other than the step itself are passed on. */
-static enum tracee_state step_once(struct tracee *t, struct user_regs_struct *r)
+static enum tracee_state step_once(struct tracee *t)
 {
         int signal = 0;
         do {
@@ -102,10 +102,10 @@ static enum tracee_state step_once(struct tracee *t, struct user_regs_struct *r)
                     stopped(t, &signal) != TRACEE_GOES)
                         return TRACEE_DIED;
         } while (signal != SIGTRAP);
-        return ptrace(PTRACE_GETREGS, t->pid, NULL, r) ? TRACEE_DIED : TRACEE_GOES;
+        return ptrace(PTRACE_GETREGS, t->pid, NULL, &t->regs) ? TRACEE_DIED : TRACEE_GOES;
 }
 
-/* ---- long string instructions -------------------------------------------- */
+/* ---- many instructions at once ------------------------------------------- */
 
 static void find_shared(struct tracee *t)
 {
@@ -133,61 +133,84 @@ static bool in_shared(const struct tracee *t, uint64_t from, uint64_t bytes)
         return false;
 }
 
-/* Runs to `rip` by a hardware breakpoint. False: there are none here. */
-static bool run_to(struct tracee *t, uint64_t rip, struct user_regs_struct *r,
+/* Runs to one of a few places, by hardware breakpoints. False: there are none here. */
+static bool run_to(struct tracee *t, const uint64_t *rip, unsigned n,
                    enum tracee_state *state)
 {
-        const size_t dr0 = offsetof(struct user, u_debugreg[0]);
-        const size_t dr7 = offsetof(struct user, u_debugreg[7]);
+        uintptr_t on = 0;
         int signal = 0;
-        if (ptrace(PTRACE_POKEUSER, t->pid, (void *)dr0, (void *)rip) ||
-            ptrace(PTRACE_POKEUSER, t->pid, (void *)dr7, (void *)(uintptr_t)1))
+        for (unsigned i = 0; i < n; i++) {
+                size_t dr = offsetof(struct user, u_debugreg) + i * sizeof(uint64_t);
+                if (ptrace(PTRACE_POKEUSER, t->pid, (void *)dr, (void *)rip[i]))
+                        return false;
+                on |= (uintptr_t)1 << 2 * i;
+        }
+        const size_t dr7 = offsetof(struct user, u_debugreg[7]);
+        if (ptrace(PTRACE_POKEUSER, t->pid, (void *)dr7, (void *)on))
                 return false;
+        watch(t->pid);
         do
                 *state = ptrace(PTRACE_CONT, t->pid, NULL, (void *)(intptr_t)signal)
                                  ? TRACEE_DIED
                                  : stopped(t, &signal);
         while (*state == TRACEE_GOES && signal != SIGTRAP);
+        watch(0);
         if (*state == TRACEE_GOES &&
             (ptrace(PTRACE_POKEUSER, t->pid, (void *)dr7, NULL) ||
-             ptrace(PTRACE_GETREGS, t->pid, NULL, r)))
+             ptrace(PTRACE_GETREGS, t->pid, NULL, &t->regs)))
                 *state = TRACEE_DIED;
         return true;
 }
 
 /* Each round of a repeated string instruction is a step, of which a memset() of private
  * memory takes 100,000: those are passed at once. */
-static bool pass_string(struct tracee *t, struct user_regs_struct *r,
-                        enum tracee_state *state)
+static bool pass_string(struct tracee *t, enum tracee_state *state)
 {
         enum { FEW = 16 };
-        uint64_t rip = r->rip, bytes;
-        unsigned length = decode_repeated_store(r, &bytes);
-        if (!length || r->rcx < FEW || in_shared(t, r->rdi, bytes))
+        uint64_t bytes;
+        unsigned length = decode_repeated_store(&t->regs, &bytes);
+        if (!length || t->regs.rcx < FEW || in_shared(t, t->regs.rdi, bytes))
                 return false;
-        return run_to(t, rip + length, r, state);
+        uint64_t behind = t->regs.rip + length;
+        return run_to(t, &behind, 1, state);
+}
+
+/* So is the rest of a loop that stores nothing. */
+static bool pass_loop(struct tracee *t, enum tracee_state *state)
+{
+        uint64_t exits[FLY_EXITS];
+        unsigned n;
+        if (!t->flights)
+                return false;
+        n = flights_ways_out(t->flights, t->last, t->wrote.what == WRITES_NOTHING, exits);
+        return n && run_to(t, exits, n, state);
+}
+
+void tracee_flies(struct tracee *t)
+{
+        if (!t->flights)
+                t->flights = flights_make();
 }
 
 enum tracee_state tracee_step(struct tracee *t)
 {
-        struct user_regs_struct r;
-        if (ptrace(PTRACE_GETREGS, t->pid, NULL, &r))
-                return TRACEE_DIED;
-        t->last = r.rip;
-        t->wrote = decode_next(&r);
         enum tracee_state state = TRACEE_GOES;
+        t->last = t->rip;
+        t->wrote = decode_next(&t->regs);
         if (t->wrote.what == SYSTEM_CALL) {
                 watch(t->pid);
-                state = step_once(t, &r);
+                state = step_once(t);
                 watch(0);
                 find_shared(t);
-        } else if (!pass_string(t, &r, &state)) {
-                state = step_once(t, &r);
+        } else if (!pass_loop(t, &state) && !pass_string(t, &state)) {
+                state = step_once(t);
+                if (t->flights)
+                        flights_stepped(t->flights, t->last, t->regs.rip);
         }
         t->steps++;
-        t->rip = r.rip;
-        return state == TRACEE_GOES && r.rip == address_of(mark_end) ? TRACEE_ENDED
-                                                                     : state;
+        t->rip = t->regs.rip;
+        return state == TRACEE_GOES && t->rip == address_of(mark_end) ? TRACEE_ENDED
+                                                                      : state;
 }
 
 enum tracee_state tracee_step_to(struct tracee *t, uint64_t steps)
@@ -218,7 +241,6 @@ static void child(struct crash *c, void (*before)(struct crash *),
 enum tracee_state tracee_start(struct tracee *t, struct crash *c,
                                void (*before)(struct crash *), void (*op)(struct crash *))
 {
-        struct user_regs_struct r;
         int signal;
         *t = (struct tracee){ .pid = fork() };
         CHECK(t->pid >= 0);
@@ -228,13 +250,13 @@ enum tracee_state tracee_start(struct tracee *t, struct crash *c,
         enum tracee_state state = stopped(t, &signal);
         watch(0);
         while (state == TRACEE_GOES) {
-                state = step_once(t, &r);
-                if (state == TRACEE_GOES && r.rip == address_of(mark_begin))
+                state = step_once(t);
+                if (state == TRACEE_GOES && t->regs.rip == address_of(mark_begin))
                         break;
         }
         for (int i = 0; i < 2 && state == TRACEE_GOES; i++) /* nop, ret */
-                state = step_once(t, &r);
-        t->rip = t->last = state == TRACEE_GOES ? r.rip : 0;
+                state = step_once(t);
+        t->rip = t->last = state == TRACEE_GOES ? t->regs.rip : 0;
         if (state == TRACEE_GOES)
                 find_shared(t);
         return state;
@@ -276,6 +298,8 @@ enum tracee_state tracee_finish(struct tracee *t)
 
 void tracee_kill(struct tracee *t)
 {
+        flights_free(t->flights);
+        t->flights = NULL;
         if (!t->pid)
                 return;
         kill(t->pid, SIGKILL);

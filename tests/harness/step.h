@@ -4,6 +4,7 @@
 
 #include "tests/harness/crash.h"
 #include "tests/harness/decode.h"
+#include "tests/harness/fly.h"
 
 enum { TRACEE_SHARED = 32 };
 
@@ -17,6 +18,9 @@ struct tracee {
         uint64_t rip;        /* the instruction to come */
         uint64_t last;       /* the one just done */
         struct decode wrote; /* what that one may have written */
+        struct user_regs_struct regs; /* as they are now */
+        struct flights
+                *flights; /* loops that store nothing are a step; NULL: they are not */
 };
 
 enum tracee_state {
@@ -33,6 +37,9 @@ enum tracee_state tracee_start(struct tracee *t, struct crash *c,
                                void (*before)(struct crash *),
                                void (*op)(struct crash *));
 enum tracee_state tracee_step(struct tracee *t);
+
+/* From now on a loop that stores nothing is one step, but for its first rounds. */
+void tracee_flies(struct tracee *t);
 enum tracee_state tracee_step_to(struct tracee *t, uint64_t steps);
 enum tracee_state tracee_finish(struct tracee *t); /* lets it run to the end of `op` */
 

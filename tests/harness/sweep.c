@@ -220,6 +220,11 @@ static void victim_before(struct crash *c)
                 c->self->prepare(c);
 }
 
+bool sweep_flies(const struct sweep *s)
+{
+        return !s->options->full;
+}
+
 /* From here on runs begin with what this one began with. */
 static void keep_start(struct sweep *s, const struct scene *scene)
 {
@@ -249,8 +254,11 @@ bool sweep_victim(struct sweep *s, struct scene *scene, struct tracee *t,
         struct crash c = scene_view(scene);
         c.told = *told;
         fflush(NULL);
-        if (tracee_start(t, &c, victim_before, s->self->victim) == TRACEE_GOES)
+        if (tracee_start(t, &c, victim_before, s->self->victim) == TRACEE_GOES) {
+                if (sweep_flies(s))
+                        tracee_flies(t);
                 return true;
+        }
         sweep_record(s, &s->result->kill, "open", 0, 0, CRASH_BROKEN,
                      *(*told)->text ? (*told)->text
                                     : "the victim died before its operation");

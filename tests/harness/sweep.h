@@ -64,6 +64,9 @@ bool sweep_trace(struct sweep *s, struct tracee *t, const struct world *world,
                  void (*met)(struct sweep *s, struct point *p, uint64_t k, bool is_new));
 void points_free(struct points *points);
 
+/* Loops that store nothing are passed at once, but where each instruction is asked for. */
+bool sweep_flies(const struct sweep *s);
+
 /* Steps to instruction `k`, before which `next` should come (0: unknown). */
 void sweep_step_to(struct sweep *s, struct tracee *t, uint64_t k, uint64_t next);
 

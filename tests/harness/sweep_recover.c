@@ -95,6 +95,8 @@ static void sweep_level(struct sweep *s, const struct image *image, pid_t victim
                              CRASH_BROKEN, *told->text ? told->text : "did not start");
                 goto out;
         }
+        if (sweep_flies(s))
+                tracee_flies(&t);
         world_bury(&world, s->self->kit, (uint32_t)victim);
         l->recoverer = t.pid;
         level = l;
