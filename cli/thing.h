@@ -81,6 +81,7 @@ struct thing_kind {
         int (*tap)(struct thing_call *c);
         int (*send)(struct thing_call *c);
         int (*recv)(struct thing_call *c);
+        const struct numbered *numbered; /* numbered.h */
 };
 
 /* The kind of that name, or NULL. */

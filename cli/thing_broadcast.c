@@ -1,12 +1,9 @@
-/* Broadcasts, for weft cat, push and tap: cat shows what is retained, and takes nothing. */
+/* Broadcasts, for weft cat, push and tap. */
 #define _GNU_SOURCE
-#include <stdlib.h>
-
 #include <weft/broadcast.h>
 
+#include "cli/numbered.h"
 #include "cli/stat.h"
-#include "cli/tap.h"
-#include "cli/thing.h"
 
 static int open_broadcast(weft_arena_t *arena, const char *name, void **handle)
 {
@@ -65,88 +62,59 @@ static int stat(weft_arena_t *arena, const char *name, json_t *into)
         return 0;
 }
 
-/* The arena is open read-only: so nobody waits for this subscription. */
-static int cat(struct thing_call *c)
+/* ---- cat, push and tap ------------------------------------------------------------------ */
+
+static int state(void *handle, struct numbered_state *state)
 {
         struct weft_broadcast_info info;
-        weft_subscriber_t *subscriber = NULL;
-        uint64_t sequence = 0;
-        int rc = weft_broadcast_info(c->handle, &info);
+        int rc = weft_broadcast_info(handle, &info);
         if (!rc)
-                rc = weft_broadcast_subscribe(c->handle,
-                                              c->options & THING_FROM
-                                                      ? WEFT_BROADCAST_SEQUENCE
-                                                      : WEFT_BROADCAST_OLDEST,
-                                              c->from, &subscriber);
-        void *element = rc ? NULL : malloc(info.element_bytes);
-        if (!rc && !element)
-                rc = -ENOMEM;
-        while (!rc && sequence + 1 < info.published) { /* and no more, however fast */
-                rc = weft_broadcast_next(subscriber, element, &sequence, NULL, WEFT_NOW);
-                if (!rc && thing_row_at(c, sequence, element, info.element_bytes,
-                                        info.element_bytes))
-                        break;
-        }
-        free(element);
+                *state = (struct numbered_state){ .sent = info.published,
+                                                  .lost = info.lost,
+                                                  .lag = info.lag,
+                                                  .bytes = info.element_bytes };
+        return rc;
+}
+
+static int send(void *handle, const void *element, uint64_t deadline)
+{
+        return weft_broadcast_publish(handle, element, deadline);
+}
+
+static int subscribe(void *handle, enum thing_place place, uint64_t from,
+                     void **subscriber)
+{
+        static const enum weft_broadcast_from froms[] = {
+                [THING_NEW] = WEFT_BROADCAST_NEWEST,
+                [THING_OLDEST] = WEFT_BROADCAST_OLDEST,
+                [THING_NUMBER] = WEFT_BROADCAST_SEQUENCE,
+        };
+        weft_subscriber_t *s = NULL;
+        int rc = weft_broadcast_subscribe(handle, froms[place], from, &s);
+        *subscriber = s;
+        return rc;
+}
+
+static void unsubscribe(void *subscriber)
+{
         weft_broadcast_unsubscribe(subscriber);
-        if (rc && rc != -EAGAIN && rc != -EPIPE)
-                return thing_result(c, rc, NULL);
-        return thing_listed(c, "elements");
 }
 
-static int publish(struct thing_call *c, const void *element, size_t bytes,
-                   uint64_t deadline)
-{
-        (void)bytes; /* as many as an element has */
-        return weft_broadcast_publish(c->handle, element, deadline);
-}
-
-static int push(struct thing_call *c)
-{
-        struct weft_broadcast_info info;
-        int rc = weft_broadcast_info(c->handle, &info);
-        return rc ? thing_result(c, rc, NULL)
-                  : thing_push_all(c, info.element_bytes, publish);
-}
-
-/* ---- tap ------------------------------------------------------------------------------- */
-
-static int next(void *subscriber, void *item, uint64_t *sequence, uint64_t *lost,
+static int next(void *subscriber, void *element, uint64_t *sequence, uint64_t *lost,
                 uint64_t deadline)
 {
-        int rc = weft_broadcast_next(subscriber, item, sequence, lost, deadline);
+        int rc = weft_broadcast_next(subscriber, element, sequence, lost, deadline);
         return rc == -EPIPE ? 0 : rc ? rc : 1;
 }
 
-static int count(struct thing_call *c, struct tap_count *counts)
-{
-        struct weft_broadcast_info info;
-        int rc = weft_broadcast_info(c->handle, &info);
-        counts[0] = (struct tap_count){ "published", info.published, true };
-        counts[1] = (struct tap_count){ "lost", info.lost, false };
-        counts[2] = (struct tap_count){ "lag", info.lag, false };
-        return rc ? rc : 3;
-}
-
-static int tap(struct thing_call *c)
-{
-        struct weft_broadcast_info info;
-        weft_subscriber_t *subscriber = NULL;
-        if (c->options & THING_RATE)
-                return tap_rates(c, count);
-        int rc = weft_broadcast_info(c->handle, &info);
-        if (!rc)
-                rc = weft_broadcast_subscribe(
-                        c->handle,
-                        c->place == THING_NUMBER   ? WEFT_BROADCAST_SEQUENCE
-                        : c->place == THING_OLDEST ? WEFT_BROADCAST_OLDEST
-                                                   : WEFT_BROADCAST_NEWEST,
-                        c->from, &subscriber);
-        int code = rc ? thing_result(c, rc, NULL)
-                      : tap_items(c, subscriber, info.element_bytes, next);
-        weft_broadcast_unsubscribe(subscriber);
-        return code;
-}
+static const struct numbered numbered = {
+        .sent = "published",
+        .state = state,
+        .send = send,
+        .subscribe = subscribe,
+        .unsubscribe = unsubscribe,
+        .next = next,
+};
 
 const struct thing_kind thing_broadcast = {
         .name = "broadcast",
@@ -155,7 +123,8 @@ const struct thing_kind thing_broadcast = {
         .create = create,
         .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES,
         .stat = stat,
-        .cat = cat,
-        .push = push,
-        .tap = tap,
+        .cat = numbered_cat,
+        .push = numbered_push,
+        .tap = numbered_tap,
+        .numbered = &numbered,
 };

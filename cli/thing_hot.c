@@ -1,12 +1,10 @@
-/* Hot streams, for weft cat, push and tap: cat shows what is retained, and takes nothing. */
+/* Hot streams, for weft cat, push and tap. */
 #define _GNU_SOURCE
-#include <stdlib.h>
-
 #include <weft/error.h>
 #include <weft/hot.h>
 
+#include "cli/numbered.h"
 #include "cli/stat.h"
-#include "cli/tap.h"
 
 static int open_hot(weft_arena_t *arena, const char *name, void **handle)
 {
@@ -70,53 +68,44 @@ static int stat(weft_arena_t *arena, const char *name, json_t *into)
         return 0;
 }
 
-static int subscribe(struct thing_call *c, enum weft_hot_from from,
-                     struct weft_hot_info *info, weft_hot_subscriber_t **subscriber)
-{
-        int rc = weft_hot_info(c->handle, info);
-        *subscriber = NULL;
-        return rc ? rc : weft_hot_subscribe(c->handle, from, c->from, subscriber);
-}
+/* ---- cat, push and tap ------------------------------------------------------------------ */
 
-/* The arena is open read-only: so nobody waits for this subscription. */
-static int cat(struct thing_call *c)
+static int state(void *handle, struct numbered_state *state)
 {
         struct weft_hot_info info;
-        weft_hot_subscriber_t *subscriber;
-        uint64_t sequence = 0;
-        int rc = subscribe(c,
-                           c->options & THING_FROM ? WEFT_HOT_SEQUENCE : WEFT_HOT_OLDEST,
-                           &info, &subscriber);
-        void *item = rc ? NULL : malloc(info.element_bytes);
-        if (!rc && !item)
-                rc = -ENOMEM;
-        int more = rc ? 0 : 1;
-        while (more == 1 && sequence + 1 < info.emitted) { /* and no more, however fast */
-                more = weft_hot_next(subscriber, item, &sequence, NULL, WEFT_NOW);
-                if (more == 1 && thing_row_at(c, sequence, item, info.element_bytes,
-                                              info.element_bytes))
-                        break;
-        }
-        free(item);
+        int rc = weft_hot_info(handle, &info);
+        if (!rc)
+                *state = (struct numbered_state){ .sent = info.emitted,
+                                                  .lost = info.lost,
+                                                  .lag = info.lag,
+                                                  .bytes = info.element_bytes,
+                                                  .error = info.error };
+        return rc;
+}
+
+static int send(void *handle, const void *item, uint64_t deadline)
+{
+        return weft_hot_emit(handle, item, deadline);
+}
+
+static int subscribe(void *handle, enum thing_place place, uint64_t from,
+                     void **subscriber)
+{
+        static const enum weft_hot_from froms[] = {
+                [THING_NEW] = WEFT_HOT_NEW,
+                [THING_OLDEST] = WEFT_HOT_OLDEST,
+                [THING_NUMBER] = WEFT_HOT_SEQUENCE,
+        };
+        weft_hot_subscriber_t *s = NULL;
+        int rc = weft_hot_subscribe(handle, froms[place], from, &s);
+        *subscriber = s;
+        return rc;
+}
+
+static void unsubscribe(void *subscriber)
+{
         weft_hot_unsubscribe(subscriber);
-        return rc ? thing_result(c, rc, NULL) : thing_listed(c, "elements");
 }
-
-static int emit(struct thing_call *c, const void *item, size_t bytes, uint64_t deadline)
-{
-        (void)bytes; /* as many as an item has */
-        return weft_hot_emit(c->handle, item, deadline);
-}
-
-static int push(struct thing_call *c)
-{
-        struct weft_hot_info info;
-        int rc = weft_hot_info(c->handle, &info);
-        return rc ? thing_result(c, rc, NULL)
-                  : thing_push_all(c, info.element_bytes, emit);
-}
-
-/* ---- tap ------------------------------------------------------------------------------- */
 
 static int next(void *subscriber, void *item, uint64_t *sequence, uint64_t *lost,
                 uint64_t deadline)
@@ -124,33 +113,14 @@ static int next(void *subscriber, void *item, uint64_t *sequence, uint64_t *lost
         return weft_hot_next(subscriber, item, sequence, lost, deadline);
 }
 
-static int count(struct thing_call *c, struct tap_count *counts)
-{
-        struct weft_hot_info info;
-        int rc = weft_hot_info(c->handle, &info);
-        counts[0] = (struct tap_count){ "emitted", info.emitted, true };
-        counts[1] = (struct tap_count){ "lost", info.lost, false };
-        counts[2] = (struct tap_count){ "lag", info.lag, false };
-        return rc ? rc : 3;
-}
-
-static int tap(struct thing_call *c)
-{
-        static const enum weft_hot_from from[] = {
-                [THING_NEW] = WEFT_HOT_NEW,
-                [THING_OLDEST] = WEFT_HOT_OLDEST,
-                [THING_NUMBER] = WEFT_HOT_SEQUENCE,
-        };
-        struct weft_hot_info info;
-        weft_hot_subscriber_t *subscriber;
-        if (c->options & THING_RATE)
-                return tap_rates(c, count);
-        int rc = subscribe(c, from[c->place], &info, &subscriber);
-        int code = rc ? thing_result(c, rc, NULL)
-                      : tap_items(c, subscriber, info.element_bytes, next);
-        weft_hot_unsubscribe(subscriber);
-        return code;
-}
+static const struct numbered numbered = {
+        .sent = "emitted",
+        .state = state,
+        .send = send,
+        .subscribe = subscribe,
+        .unsubscribe = unsubscribe,
+        .next = next,
+};
 
 const struct thing_kind thing_hot = {
         .name = "hot",
@@ -159,7 +129,8 @@ const struct thing_kind thing_hot = {
         .create = create,
         .makes = MAKE_CAPACITY | MAKE_ELEMENT_BYTES,
         .stat = stat,
-        .cat = cat,
-        .push = push,
-        .tap = tap,
+        .cat = numbered_cat,
+        .push = numbered_push,
+        .tap = numbered_tap,
+        .numbered = &numbered,
 };
