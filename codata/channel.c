@@ -8,8 +8,12 @@ enum { MISSES_MAX = 4096, PEEK_MAX = 256 };
 
 /* ---- dropping ---------------------------------------------------------------- */
 
-/* Crash in drop: see channel_shared.h. */
-int weft_channel_drop_one(weft_channel_t *ch)
+/*
+ * Takes the next element out and lets it go, counted. -EAGAIN, -EPIPE there is none.
+ *
+ * Crash in drop: see channel_shared.h.
+ */
+static int drop_one(weft_channel_t *ch)
 {
         struct weft_element element;
         int rc = weft_queue_take(ch->queue, &element, WEFT_NOW);
@@ -25,7 +29,7 @@ int weft_channel_drop_one(weft_channel_t *ch)
  * or bytes that are corrupt, and would be so for ever. */
 int weft_channel_make_room(weft_channel_t *ch, unsigned *misses)
 {
-        int rc = weft_channel_drop_one(ch);
+        int rc = drop_one(ch);
         if (rc != -EAGAIN)
                 return rc;
         return ++*misses < MISSES_MAX ? 0 : -EUCLEAN;
@@ -240,7 +244,7 @@ int weft_channel_sweep(weft_channel_t *ch)
 {
         int rc = shut(ch);
         while (!rc)
-                rc = ch->queue ? weft_channel_drop_one(ch) : -EPIPE;
+                rc = ch->queue ? drop_one(ch) : -EPIPE;
         /* -EAGAIN: some is leased */
         return rc == -EAGAIN || rc == -EPIPE || rc == -ENOSPC ? -ECANCELED : rc;
 }

@@ -53,10 +53,8 @@ static inline bool weft_channel_drops_oldest(const weft_channel_t *ch)
                ch->policy == WEFT_CHANNEL_LATEST;
 }
 
-/* Takes the next element out and lets it go, counted. -EAGAIN, -EPIPE there is none. */
-WEFT_CHECK int weft_channel_drop_one(weft_channel_t *ch);
-
-/* The same for who found it full, and looks again: 0, also when others had made room. */
+/* Drops the next element, for who found it full, and looks again: 0, also when others had
+ * made room. */
 WEFT_CHECK int weft_channel_make_room(weft_channel_t *ch, unsigned *misses);
 
 /* It is cancelled: makes it so that nothing goes in, and nothing is there. -ECANCELED, or

@@ -51,9 +51,6 @@ WEFT_CHECK int weft_group_work_until(struct weft_group *group, uint64_t deadline
 /* Has it been drained, and is all done? */
 bool weft_group_is_over(struct weft_group *group);
 
-/* Has this process begun to exit? Its functions go then, one by one. */
-bool weft_group_exiting(void);
-
 /* Ends the workers that were spawned through the handle; waits for them. */
 void weft_crews_end(struct weft_group *group);
 

@@ -58,7 +58,8 @@ static void watch_exit(void)
         (void)!atexit(note_exit);
 }
 
-bool weft_group_exiting(void)
+/* Has this process begun to exit? Its functions go then, one by one. */
+static bool is_exiting(void)
 {
         return weft_tally_get(&exiting) != 0;
 }
@@ -295,7 +296,7 @@ static bool open_dependency(struct worker *w, struct task *t)
 /* One that nobody can run here now, for this process ends. */
 static bool is_leaving(const struct worker *w)
 {
-        return weft_group_exiting() || (w->leave && weft_tally_get(w->leave));
+        return is_exiting() || (w->leave && weft_tally_get(w->leave));
 }
 
 /* Who wanted the result has canceled it; or who ran it before us died as he told it. Then

@@ -205,10 +205,7 @@ static inline int weft_stream_call_one(const struct weft_call *call, const void 
 
 /* ---- sinks ---------------------------------------------------------------------- */
 
-/* The buffer of the stream's sink, of s->chunk items; it stays with the stream. NULL. */
-void *weft_stream_sink_buffer(weft_stream_t *s);
-
-/* The last `n` of what the sink has pulled into that buffer, at index `at`, were not used:
+/* The last `n` of what the sink has pulled into its buffer, at index `at`, were not used:
  * they come first with the next pull. */
 void weft_stream_put_back(weft_stream_t *s, size_t at, size_t n);
 

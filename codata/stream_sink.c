@@ -7,7 +7,7 @@
 
 /* ---- what sinks share ------------------------------------------------------------- */
 
-void *weft_stream_sink_buffer(weft_stream_t *s)
+static void *sink_buffer(weft_stream_t *s)
 {
         if (!s->back)
                 s->back = weft_stream_buffer(s->chunk, s->item_bytes);
@@ -67,7 +67,7 @@ int64_t weft_stream_sip_some(weft_stream_t *s, void **items, size_t n, uint64_t 
 {
         if (s->over <= 0)
                 return s->over;
-        *items = weft_stream_sink_buffer(s);
+        *items = sink_buffer(s);
         if (!*items)
                 return -ENOMEM;
         int rc = done_with(s);
@@ -104,7 +104,7 @@ int weft_stream_next(weft_stream_t *s, void *item, uint64_t deadline)
                 return rc;
         if (s->leases) /* what we do not give is not ours to pull */
                 return (int)weft_stream_get(s, item, 1, deadline);
-        void *items = weft_stream_sink_buffer(s);
+        void *items = sink_buffer(s);
         if (!items)
                 return -ENOMEM;
         int64_t got = weft_stream_get(s, items, s->chunk, deadline);

@@ -33,15 +33,6 @@ struct weft_arena {
 void weft_registry_lock(void);
 void weft_registry_unlock(void);
 
-/* The address of arena bytes [at, at + bytes), or NULL if they are not all inside. Says
- * nothing about commit: for tables, whose frontier the caller has checked. */
-static inline void *weft_arena_at(const weft_arena_t *arena, uint64_t at, uint64_t bytes)
-{
-        if (at > arena->geo.arena_bytes || bytes > arena->geo.arena_bytes - at)
-                return NULL;
-        return arena->base + at;
-}
-
 /* Backs arena bytes [at, at + bytes) with memory. Idempotent. -ENOSPC. */
 WEFT_CHECK int weft_arena_commit(weft_arena_t *arena, uint64_t at, uint64_t bytes);
 

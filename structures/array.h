@@ -90,9 +90,6 @@ WEFT_CHECK int weft_array_peeked(struct weft_array *array,
  * generation (0: none), is what its desks should pin. The registry is locked. */
 void weft_array_pins(struct weft_array *array, uint64_t generation);
 
-/* Frees blocks that were the array once and that nobody can be using. */
-void weft_array_sweep(struct weft_object *o);
-
 int weft_array_recover(struct weft_object *o, uint32_t sig);
 
 /* Bytes of old and new blocks, beside the one that is the array; `agent` frees them if

@@ -131,8 +131,12 @@ static bool is_used(struct weft_object *o, struct weft_desks *desks, weft_ref_t 
         return there && is_pinned(o, desks, copy.generation);
 }
 
-/* Crash in sweep: a block that is freed is not freed again, its ref being of that life. */
-void weft_array_sweep(struct weft_object *o)
+/*
+ * Frees blocks that were the array once and that nobody can be using.
+ *
+ * Crash in sweep: a block that is freed is not freed again, its ref being of that life.
+ */
+static void sweep(struct weft_object *o)
 {
         struct weft_array_shared *sh = o->sh;
         struct weft_desks desks;
@@ -223,7 +227,7 @@ int weft_array_recover(struct weft_object *o, uint32_t sig)
         weft_store_rlx(&desk->draft, 0);
         weft_store_rel(&desk->busy, 0); /* [B] */
         weft_store_rel(&desk->pin, 0);  /* [G] */
-        weft_array_sweep(o);
+        sweep(o);
         return rc;
 }
 
@@ -401,7 +405,7 @@ static int refresh(struct weft_array *array)
                 if (!rc &&
                     weft_load_acq(&shared(array)->now.hi) == view.ref.v) { /* [N] */
                         struct weft_object o = object_of(array, s.agent);
-                        weft_array_sweep(&o);
+                        sweep(&o);
                         break;
                 }
         }
@@ -502,7 +506,7 @@ static int try_resize(struct resize *r)
                 return -EINTR;
         }
         if (!retire(sh, now.hi)) {
-                weft_array_sweep(&o);
+                sweep(&o);
                 if (!retire(sh, now.hi))
                         return -EBUSY;
         }

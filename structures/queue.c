@@ -69,8 +69,12 @@ void weft_queue_publish(weft_a64_t *hint, uint64_t now)
                         return;
 }
 
-/* Crash in seal: it is sealed, or the next popper who finds the queue empty does it. */
-int weft_queue_seal(const struct weft_queue_view *v, uint64_t *pos)
+/*
+ * Seals the tail, if it is not full. 0, -EAGAIN full, -EPIPE it is sealed, -EUCLEAN.
+ *
+ * Crash in seal: it is sealed, or the next popper who finds the queue empty does it.
+ */
+static int seal(const struct weft_queue_view *v, uint64_t *pos)
 {
         struct weft_pair seen = { 0 };
         for (;;) {
@@ -201,7 +205,7 @@ int weft_queue_at_end(struct weft_queue_op *op, int rc)
         if (rc != -EAGAIN || WEFT_LIKELY(!weft_load_acq(&v->sh->closing))) /* [C] */
                 return rc;
         uint64_t pos = op->mine->head; /* empty: the tail is here, or was */
-        rc = weft_queue_seal(v, &pos);
+        rc = seal(v, &pos);
         return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;
 }
 
@@ -393,7 +397,7 @@ int weft_queue_shut(const struct weft_queue_view *v, uint64_t pos)
 {
         struct weft_queue_shared *sh = v->sh;
         (void)weft_swap_acq_rel(&sh->closing, 1); /* [C] LP of shutdown */
-        int rc = weft_queue_seal(v, &pos);
+        int rc = seal(v, &pos);
         weft_wait_signal(&sh->not_empty, INT32_MAX);
         weft_wait_signal(&sh->not_full, INT32_MAX);
         return rc == -EPIPE || rc == -EAGAIN ? 0 : rc;

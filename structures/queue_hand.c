@@ -203,8 +203,12 @@ static bool has_happened(struct weft_queue_view *v, uint64_t phase, uint64_t giv
         return stamp && weft_load_acq(stamp) >= made; /* [I] */
 }
 
-/* Crash in settle: the intent is still open, and the answer the same. */
-void weft_hand_settle(struct weft_queue_view *v, struct weft_queue_hand_shared *hand)
+/*
+ * Settles the intent of a hand whose owner does nothing any more. Repeatable.
+ *
+ * Crash in settle: the intent is still open, and the answer the same.
+ */
+static void settle_hand(struct weft_queue_view *v, struct weft_queue_hand_shared *hand)
 {
         uint64_t phase = weft_load_acq(&hand->phase); /* [I] */
         if (!phase)
@@ -229,7 +233,7 @@ bool weft_hand_give_up(struct weft_queue_view *v, struct weft_agent *agent,
 {
         if (weft_hand_sig(weft_load_acq(&hand->word)) != sig) /* [E] */
                 return false;
-        weft_hand_settle(v, hand);
+        settle_hand(v, hand);
         uint64_t word = weft_load_acq(&hand->word); /* [E] */
         if (weft_hand_state(word) != WEFT_HAND_LEASED) {
                 weft_hand_free(v, agent, hand, word);

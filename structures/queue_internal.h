@@ -196,9 +196,6 @@ void weft_queue_ungrip(struct weft_queue_op *op, struct weft_queue_grip grip);
 void weft_hand_free(struct weft_queue_view *v, struct weft_agent *agent,
                     struct weft_queue_hand_shared *hand, uint64_t word);
 
-/* Settles the intent of a hand whose owner does nothing any more. Repeatable. */
-void weft_hand_settle(struct weft_queue_view *v, struct weft_queue_hand_shared *hand);
-
 /* Gives up a hand, if it is `sig`'s, who left it, or whose handle does; it does nothing
  * any more. True: it is redelivered, and the takers are told. */
 bool weft_hand_give_up(struct weft_queue_view *v, struct weft_agent *agent,
@@ -219,18 +216,11 @@ WEFT_CHECK int weft_queue_drained(struct weft_queue_view *v);
 WEFT_CHECK int weft_queue_view(struct weft_queue_view *v, weft_arena_t *arena,
                                struct weft_queue_shared *sh, weft_owner_t owner);
 
-/* What a box of such a queue holds; the bytes from one to the next of them, and those of
- * them before what it holds. */
-uint32_t weft_box_bytes(uint32_t element_bytes, uint32_t flags);
-uint64_t weft_box_stride(uint32_t box_bytes, uint32_t *lead);
-
 /* The phase of a cell, without the marks. */
 static inline uint64_t weft_queue_phase(uint64_t lo)
 {
         return lo & ~(WEFT_QUEUE_CLOSED | WEFT_QUEUE_OFFSET);
 }
-
-bool weft_queue_has_boxes(uint32_t element_bytes, uint32_t flags);
 
 /* Fills segment k: each hand FREE, with the box that comes with it. */
 void weft_queue_hands_init(struct weft_queue_view *v, uint32_t k,
@@ -301,9 +291,6 @@ static inline void weft_queue_hint(weft_a64_t *hint, uint64_t was, uint64_t now)
 
 /* What shutdown does; `pos` is where to look for the tail. Wakes all. 0 or -EUCLEAN. */
 WEFT_CHECK int weft_queue_shut(const struct weft_queue_view *v, uint64_t pos);
-
-/* Seals the tail, if it is not full. 0, -EAGAIN full, -EPIPE it is sealed, -EUCLEAN. */
-WEFT_CHECK int weft_queue_seal(const struct weft_queue_view *v, uint64_t *pos);
 
 /* ---- calls --------------------------------------------------------------- */
 

@@ -10,20 +10,22 @@
 
 /* ---- its shape ------------------------------------------------------------ */
 
-bool weft_queue_has_boxes(uint32_t element_bytes, uint32_t flags)
+static bool has_boxes(uint32_t element_bytes, uint32_t flags)
 {
         return element_bytes > sizeof(uint64_t) ||
                flags & (WEFT_QUEUE_LEASE | WEFT_QUEUE_BATCH);
 }
 
-/* The stamp stands before the element, on its first line if that is small. */
-uint64_t weft_box_stride(uint32_t box_bytes, uint32_t *lead)
+/* From one box to the next, and what of it is before what it holds: the stamp stands before
+ * the element, on its first line if that is small. */
+static uint64_t box_stride(uint32_t box_bytes, uint32_t *lead)
 {
         *lead = box_bytes < 1024 ? 16 : WEFT_LINE;
         return *lead + ((uint64_t)box_bytes + *lead - 1) / *lead * *lead;
 }
 
-uint32_t weft_box_bytes(uint32_t element_bytes, uint32_t flags)
+/* What it holds. */
+static uint32_t bytes_of_box(uint32_t element_bytes, uint32_t flags)
 {
         if (!(flags & WEFT_QUEUE_BATCH))
                 return element_bytes;
@@ -64,10 +66,10 @@ int weft_queue_view(struct weft_queue_view *v, weft_arena_t *arena,
         v->cells = weft_at(arena, sh->cells, capacity * sizeof *v->cells);
         if (!v->cells)
                 return -EUCLEAN;
-        if (!weft_queue_has_boxes(v->element_bytes, v->flags))
+        if (!has_boxes(v->element_bytes, v->flags))
                 return 0;
-        v->box_bytes = weft_box_bytes(v->element_bytes, v->flags);
-        v->stride = weft_box_stride(v->box_bytes, &v->lead);
+        v->box_bytes = bytes_of_box(v->element_bytes, v->flags);
+        v->stride = box_stride(v->box_bytes, &v->lead);
         v->boxes = weft_at(arena, sh->boxes, capacity * v->stride);
         return v->boxes && weft_queue_segment(v, 0) ? 0 : -EUCLEAN;
 }
@@ -80,8 +82,7 @@ static int init_boxes(struct weft_draft *draft, struct weft_queue_view *v)
         weft_ref_t ref;
         void *at;
 
-        v->stride =
-                weft_box_stride(weft_box_bytes(sh->element_bytes, sh->flags), &v->lead);
+        v->stride = box_stride(bytes_of_box(sh->element_bytes, sh->flags), &v->lead);
         int rc = weft_draft_alloc(draft, sh->capacity * v->stride, &sh->boxes, &at);
         if (rc)
                 return rc;
@@ -113,7 +114,7 @@ int weft_queue_init(struct weft_draft *draft)
         sh->capacity = capacity;
         sh->element_bytes = options->element_bytes;
         sh->flags = options->flags;
-        bool boxes = weft_queue_has_boxes(sh->element_bytes, sh->flags);
+        bool boxes = has_boxes(sh->element_bytes, sh->flags);
         int rc = weft_draft_alloc(draft, capacity * sizeof *v.cells, &sh->cells, &at);
         if (!rc && boxes)
                 rc = init_boxes(draft, &v);

@@ -77,9 +77,6 @@ extern const struct weft_waitable weft_stack_waitable; /* stack_select.c */
 WEFT_CHECK int weft_stack_view(struct weft_stack_view *v, weft_arena_t *arena,
                                struct weft_stack_shared *sh, weft_owner_t owner);
 
-/* The shape of a stack's nodes, from v->element_bytes. */
-void weft_stack_shape(struct weft_stack_view *v);
-
 static inline uint64_t weft_stack_segment_nodes(const struct weft_stack_view *v,
                                                 uint32_t k)
 {

@@ -10,7 +10,8 @@ enum {
         PAUSES_MOST = 512,
 };
 
-void weft_stack_shape(struct weft_stack_view *v)
+/* The shape of its nodes, from v->element_bytes. */
+static void shape(struct weft_stack_view *v)
 {
         uint64_t bytes = v->element_bytes, cache;
         v->lead = bytes <= sizeof(uint64_t) ? 8 : bytes < 1024 ? 16 : WEFT_LINE;
@@ -45,7 +46,7 @@ int weft_stack_view(struct weft_stack_view *v, weft_arena_t *arena,
         if (!element_bytes || element_bytes > WEFT_STACK_ELEMENT_MAX || flags ||
             capacity > WEFT_STACK_CAPACITY_MAX)
                 return -EUCLEAN;
-        weft_stack_shape(v);
+        shape(v);
         weft_desks_view(&v->desks, arena, &sh->desks, owner,
                         sizeof(struct weft_stack_desk_shared));
         return 0;

@@ -169,7 +169,7 @@ static int end(struct weft_cell *cell, struct weft_agent *agent,
         return 0;
 }
 
-/* Crash in set_block: before the LP the block is the agent's, and goes with him; after it
+/* Crash in end_with: before the LP the block is the agent's, and goes with him; after it
  * recovery passes it on. */
 static int end_with(struct weft_cell *cell, struct weft_agent *agent, weft_ref_t ref,
                     uint64_t bytes)

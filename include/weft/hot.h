@@ -195,8 +195,9 @@ WEFT_API uint64_t weft_hot_lost(const weft_hot_subscriber_t *subscriber);
 /* ---- cold streams (<weft/stream.h>) ------------------------------------------------------ */
 
 enum {
-        WEFT_HOT_LOSS_FAILS = 1, /* of_hot: items lost are the error -EOVERFLOW */
-        WEFT_HOT_SKIP = 2,       /* drive, share: what was emitted is skipped */
+        WEFT_HOT_LOSS_FAILS =
+                1,         /* weft_stream_of_hot: items lost are the error -EOVERFLOW */
+        WEFT_HOT_SKIP = 2, /* drive, share: what was emitted is skipped */
 };
 
 /* A source: what the subscription gets, from where it is. The subscription stays the caller's,

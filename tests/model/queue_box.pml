@@ -420,7 +420,7 @@ inline peek()
         m = 0
 }
 
-/* weft_hand_settle() and give_up() of hand j, of the dead. */
+/* settle_hand() and give_up() of hand j, of the dead. */
 inline settle_hand(j)
 {
         if
