@@ -11,9 +11,9 @@
 #include <weft/object.h>
 #include <weft/select.h>
 
-#include "tests/harness/weft_kit.h"
+#include "tests/crash/element_kit.h"
 
-enum { CAPACITY = 8, LARGE = 40, MOST = 128 };
+enum { CAPACITY = 8, LARGE = 40 };
 enum { VICTIM = 101, SURVIVOR = 201, BATCH = 3 };
 enum { OURS = 8, VICTIMS = 7 }; /* reasons */
 enum { HELD, MODE, WHAT };      /* of self->arg */
@@ -23,10 +23,6 @@ enum { VALUE = 0, BLOCK = 16, LEASE = 32, MEETS = 64 };
  * channel; cancel it; and the survivors may end it too. */
 enum { HOLDS_ONE = 1, HOLDS_BATCH = 2, ENDS = 4, CANCELS = 8, OTHERS_END = 16 };
 
-static struct { /* what a survivor has got */
-        uint64_t got[MOST];
-        int n;
-} memory;
 static struct weft_element hand;
 
 static uint32_t policy_of(const struct crash *c)
@@ -55,23 +51,6 @@ static weft_channel_t *channel_of(const struct crash *c)
 }
 
 /* ---- elements ------------------------------------------------------------ */
-
-static void element_fill(const struct crash *c, void *at, uint64_t number)
-{
-        for (uint32_t i = 0; i < bytes_of(c); i += 8)
-                memcpy((char *)at + i, &number, 8);
-}
-
-static uint64_t element_read(struct crash *c, const void *at)
-{
-        uint64_t first, v;
-        memcpy(&first, at, 8);
-        for (uint32_t i = 8; i < bytes_of(c); i += 8) {
-                memcpy(&v, (const char *)at + i, 8);
-                CRASH_MUST(c, CRASH_BROKEN, v == first);
-        }
-        return first;
-}
 
 static int send(struct crash *c, uint64_t number)
 {
@@ -312,9 +291,8 @@ static void recv_and_keep(struct crash *c)
                 crash_fail(c, CRASH_WEDGED, "recv: %d", rc);
         if (is_end(c, rc))
                 c->word[1] = 1;
-        CRASH_MUST(c, CRASH_DUPLICATED, memory.n < MOST);
         if (!rc)
-                memory.got[memory.n++] = number;
+                keep(c, number);
 }
 
 static void send_if_room(struct crash *c)
@@ -379,25 +357,11 @@ static void survive_alone(struct crash *c)
 
 /* ---- afterwards ------------------------------------------------------------ */
 
-/* How often survivors have got it, and the victim says that it has. */
-static int count(const struct crash *c, uint64_t number)
-{
-        int n = 0;
-        for (int i = 0; i < memory.n; i++)
-                n += memory.got[i] == number;
-        for (int i = 1; i <= BATCH; i++)
-                n += c->note->value[i] == number;
-        return n;
-}
-
 static uint64_t check_each(struct crash *c)
 {
         uint64_t sum = 0;
         for (uint64_t x = 1; x < SURVIVOR + 10; x++) {
-                int times = count(c, x);
-                if (times > 1)
-                        crash_fail(c, CRASH_DUPLICATED, "element %d is there %d times",
-                                   (int)x, times);
+                int times = at_most_once(c, x, BATCH);
                 sum += (uint64_t)times;
         }
         for (int i = 0; i < memory.n; i++)
@@ -416,9 +380,8 @@ static void drain(struct crash *c)
                 uint64_t number;
                 int rc = recv(c, &number);
                 CRASH_MUST(c, CRASH_BROKEN, rc == 0 || rc == -EAGAIN || is_end(c, rc));
-                CRASH_MUST(c, CRASH_DUPLICATED, memory.n < MOST);
                 if (!rc)
-                        memory.got[memory.n++] = number;
+                        keep(c, number);
         } while (n < memory.n);
 }
 

@@ -11,6 +11,7 @@
 #include <weft/hot.h>
 #include <weft/object.h>
 
+#include "tests/crash/element_kit.h"
 #include "tests/harness/sleeper.h"
 
 enum { CAPACITY = 8, LARGE = 504, BATCH = 3, SEEN = 64 };
@@ -61,27 +62,10 @@ static struct weft_hot_info info_of(struct crash *c)
 
 /* ---- items ------------------------------------------------------------------- */
 
-static void fill(const struct crash *c, void *at, uint64_t number)
-{
-        for (uint32_t i = 0; i < bytes_of(c); i += 8)
-                memcpy((char *)at + i, &number, 8);
-}
-
-static uint64_t number_at(struct crash *c, const void *at)
-{
-        uint64_t first, v;
-        memcpy(&first, at, 8);
-        for (uint32_t i = 8; i < bytes_of(c); i += 8) {
-                memcpy(&v, (const char *)at + i, 8);
-                CRASH_MUST(c, CRASH_BROKEN, v == first);
-        }
-        return first;
-}
-
 static int emit(struct crash *c, uint64_t number)
 {
         char item[LARGE];
-        fill(c, item, number);
+        element_fill(c, item, number);
         return weft_hot_emit(hot_of(c), item, WEFT_NOW);
 }
 
@@ -91,7 +75,7 @@ static int next(struct crash *c, weft_hot_subscriber_t *s, uint64_t *number,
         char item[LARGE];
         int rc = weft_hot_next(s, item, sequence, lost, WEFT_NOW);
         if (rc == 1)
-                *number = number_at(c, item);
+                *number = element_read(c, item);
         return rc;
 }
 
@@ -156,7 +140,7 @@ static void prepare_loan(struct crash *c)
 {
         void *at;
         WEFT_MUST(c, weft_hot_loan(hot_of(c), &at, WEFT_NOW));
-        fill(c, at, VICTIM);
+        element_fill(c, at, VICTIM);
 }
 
 static void prepare_driving(struct crash *c)
@@ -212,7 +196,7 @@ static void prepare_taken(struct crash *c)
         uint64_t sequence, lost;
         prepare_subscribed(c);
         WEFT_MUST(c, weft_hot_take(mine, &at, &sequence, &lost, WEFT_NOW));
-        CRASH_MUST(c, CRASH_BROKEN, number_at(c, at) == sequence + 1);
+        CRASH_MUST(c, CRASH_BROKEN, element_read(c, at) == sequence + 1);
 }
 
 static void prepare_all(struct crash *c)
@@ -250,7 +234,7 @@ static void op_emit_n(struct crash *c)
 {
         char items[BATCH * LARGE];
         for (unsigned i = 0; i < BATCH; i++)
-                fill(c, items + i * bytes_of(c), VICTIM + i);
+                element_fill(c, items + i * bytes_of(c), VICTIM + i);
         int64_t n = weft_hot_emit_n(hot_of(c), items, BATCH, WEFT_NOW);
         c->note->value[0] = n > 0 ? (uint64_t)n : 0;
         c->note->rc = n;
@@ -261,7 +245,7 @@ static void op_loan(struct crash *c)
         void *at;
         c->note->rc = weft_hot_loan(hot_of(c), &at, WEFT_NOW);
         if (!c->note->rc)
-                fill(c, at, 77); /* nobody may ever see it */
+                element_fill(c, at, 77); /* nobody may ever see it */
 }
 
 static void op_commit(struct crash *c)
@@ -289,7 +273,7 @@ static void op_next_n(struct crash *c)
         c->note->value[5] = sequence;
         c->note->value[6] = lost;
         for (int64_t i = 0; i < n; i++)
-                c->note->value[1 + i] = number_at(c, items + (size_t)i * bytes_of(c));
+                c->note->value[1 + i] = element_read(c, items + (size_t)i * bytes_of(c));
         c->note->rc = n;
 }
 

@@ -10,9 +10,9 @@
 #include <weft/object.h>
 #include <weft/queue.h>
 
-#include "tests/harness/weft_kit.h"
+#include "tests/crash/element_kit.h"
 
-enum { SMALL = 4, CAPACITY = 32, LARGE = 40, MOST = 128 };
+enum { SMALL = 4, CAPACITY = 32, LARGE = 40 };
 enum { VICTIM = 101, SURVIVOR = 201, BATCH = 3 };
 enum { HELD, MODE, WHAT, ROOM };       /* of self->arg */
 enum { VALUE, BLOCK, LEASE, BATCHES }; /* modes */
@@ -20,10 +20,6 @@ enum { VALUE, BLOCK, LEASE, BATCHES }; /* modes */
  * queue is shut; what it takes it only leases, and it acknowledges nothing. */
 enum { TAKES = 1, ONE_MAY_GO = 2, PUSHES = 4, SHUTS = 8, KEEPS = 16 };
 
-static struct { /* what a survivor has got */
-        uint64_t got[MOST];
-        int n;
-} memory;
 static struct weft_element hand;
 
 static uint32_t bytes_of(const struct crash *c)
@@ -57,23 +53,6 @@ static weft_queue_t *queue_of(const struct crash *c)
 }
 
 /* ---- elements ------------------------------------------------------------ */
-
-static void element_fill(const struct crash *c, void *at, uint64_t number)
-{
-        for (uint32_t i = 0; i < bytes_of(c); i += 8)
-                memcpy((char *)at + i, &number, 8);
-}
-
-static uint64_t element_read(struct crash *c, const void *at)
-{
-        uint64_t first, v;
-        memcpy(&first, at, 8);
-        for (uint32_t i = 8; i < bytes_of(c); i += 8) {
-                memcpy(&v, (const char *)at + i, 8);
-                CRASH_MUST(c, CRASH_BROKEN, v == first);
-        }
-        return first;
-}
 
 static int push(struct crash *c, uint64_t number)
 {
@@ -270,12 +249,6 @@ static void op_info(struct crash *c)
 
 /* ---- the others ---------------------------------------------------------- */
 
-static void keep(struct crash *c, uint64_t number)
-{
-        CRASH_MUST(c, CRASH_DUPLICATED, memory.n < MOST);
-        memory.got[memory.n++] = number;
-}
-
 static void pop_and_keep(struct crash *c)
 {
         uint64_t number;
@@ -314,25 +287,11 @@ static void survive(struct crash *c)
         }
 }
 
-/* How often survivors have got it, and the victim says that it has. */
-static int count(const struct crash *c, uint64_t number)
-{
-        int n = 0;
-        for (int i = 0; i < memory.n; i++)
-                n += memory.got[i] == number;
-        for (int i = 1; i <= BATCH; i++)
-                n += c->note->value[i] == number;
-        return n;
-}
-
 /* All of [from, from + n) once: or up to `missing` of them not at all, the first ones. */
 static void must_be_there(struct crash *c, uint64_t from, uint64_t n, int missing)
 {
         for (uint64_t x = from; x < from + n; x++) {
-                int times = count(c, x);
-                if (times > 1)
-                        crash_fail(c, CRASH_DUPLICATED, "element %d is there %d times",
-                                   (int)x, times);
+                int times = at_most_once(c, x, BATCH);
                 if (times == 0 && missing-- <= 0)
                         crash_fail(c, CRASH_LOST, "element %d is gone", (int)x);
         }
@@ -374,7 +333,7 @@ static void check_elements(struct crash *c)
         must_be_there(c, SURVIVOR, c->word[0], 0);
         must_be_there(c, VICTIM, c->note->value[0], 0);
         for (uint64_t x = VICTIM; x < VICTIM + BATCH; x++) {
-                int times = count(c, x);
+                int times = times_got(c, x, BATCH);
                 CRASH_MUST(c, CRASH_DUPLICATED, times <= 1);
                 if (c->note->done && c->how == CRASH_KILLED &&
                     x >= VICTIM + c->note->value[0])

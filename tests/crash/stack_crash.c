@@ -12,20 +12,15 @@
 #include <weft/object.h>
 #include <weft/stack.h>
 
-#include "tests/harness/weft_kit.h"
+#include "tests/crash/element_kit.h"
 
-enum { CAPACITY = 40, MOST = 128, LARGEST = 40000 };
+enum { CAPACITY = 40, LARGEST = 40000 };
 enum { VICTIM = 101, SURVIVOR = 201, BEFORE = 301, BATCH = 3, NOTED = 12 };
 enum { HELD, MODE, WHAT, EARLIER }; /* of self->arg */
 enum { WORD, SOME, HUGE };          /* modes */
 /* What the operation may do, self->arg[WHAT]: take a batch, one, all; the stack is shut;
  * survivors are many, on all seats. */
 enum { TAKES = 1, ONE_MAY_GO = 2, ALL_MAY_GO = 4, SHUTS = 8, CROWD = 16 };
-
-static struct { /* what a survivor has got */
-        uint64_t got[MOST];
-        int n;
-} memory;
 
 static uint32_t bytes_of(const struct crash *c)
 {
@@ -44,24 +39,6 @@ static weft_stack_t *stack_of(const struct crash *c)
 }
 
 /* ---- elements ------------------------------------------------------------ */
-
-static void element_fill(const struct crash *c, void *at, uint64_t number)
-{
-        for (uint32_t i = 0; i < bytes_of(c); i += 8)
-                memcpy((char *)at + i, &number, 8);
-}
-
-static uint64_t element_read(struct crash *c, const void *at)
-{
-        uint64_t first, v;
-        uint32_t step = bytes_of(c) > 4096 ? 4096 : 8; /* each step costs a while */
-        memcpy(&first, at, 8);
-        for (uint32_t i = 8; i < bytes_of(c); i += step) {
-                memcpy(&v, (const char *)at + i, 8);
-                CRASH_MUST(c, CRASH_BROKEN, v == first);
-        }
-        return first;
-}
 
 static int push(struct crash *c, uint64_t number)
 {
@@ -268,12 +245,6 @@ static void op_open(struct crash *c)
 
 /* ---- the others ---------------------------------------------------------- */
 
-static void keep(struct crash *c, uint64_t number)
-{
-        CRASH_MUST(c, CRASH_DUPLICATED, memory.n < MOST);
-        memory.got[memory.n++] = number;
-}
-
 static void pop_and_keep(struct crash *c)
 {
         uint64_t number;
@@ -363,25 +334,11 @@ static void survive_draining(struct crash *c)
         must_push(c, SURVIVOR + 1);
 }
 
-/* How often survivors have got it, and the victim says that it has. */
-static int count(const struct crash *c, uint64_t number)
-{
-        int n = 0;
-        for (int i = 0; i < memory.n; i++)
-                n += memory.got[i] == number;
-        for (int i = 1; i <= NOTED; i++)
-                n += c->note->value[i] == number;
-        return n;
-}
-
 /* All of [from, from + n) once: or up to `missing` of them not at all. */
 static void must_be_there(struct crash *c, uint64_t from, uint64_t n, uint64_t missing)
 {
         for (uint64_t x = from; x < from + n; x++) {
-                int times = count(c, x);
-                if (times > 1)
-                        crash_fail(c, CRASH_DUPLICATED, "element %d is there %d times",
-                                   (int)x, times);
+                int times = at_most_once(c, x, NOTED);
                 if (times == 0 && missing-- == 0)
                         crash_fail(c, CRASH_LOST, "element %d is gone", (int)x);
         }
@@ -424,7 +381,7 @@ static void check_elements(struct crash *c)
                       missing && may(c, ALL_MAY_GO) ? c->word[0] : missing);
         must_be_there(c, VICTIM, c->note->value[0], missing);
         for (uint64_t x = VICTIM; x < VICTIM + BATCH; x++) {
-                int times = count(c, x);
+                int times = times_got(c, x, NOTED);
                 CRASH_MUST(c, CRASH_DUPLICATED, times <= 1);
                 if (c->note->done && c->how == CRASH_KILLED &&
                     x >= VICTIM + c->note->value[0])
