@@ -7,7 +7,7 @@
 #include "tests/check.h"
 #include "tests/harness/sweep.h"
 
-enum { DEPTH_MAX = 2, DEEPER_EACH = 3, RECOVER_MIN = 1, LATE_SECONDS = 1 };
+enum { DEPTH_MAX = 2, DEEPER_EACH = 3, RECOVER_MIN = 1, LATE_SECONDS = 1, SAMPLE = 4 };
 
 /* One level of it: a recoverer of `origin`, being stepped. */
 struct level {
@@ -17,6 +17,7 @@ struct level {
         pid_t recoverer;
         double until;
         int depth;
+        uint64_t states; /* that the recoverer has made */
 };
 
 static struct level *level; /* of the trace going on */
@@ -50,10 +51,18 @@ static void recover_done(void *context, enum crash_verdict verdict, enum job_pha
 
 static const struct point *origin_now;
 
+/* When time is over the rest of the recovery is sampled, each time others of its states. */
+static bool is_due(void)
+{
+        double now = sweep_now();
+        bool picked = (level->states++ + level->origin_k) % SAMPLE == 0;
+        return now < level->until || (picked && now < level->until + LATE_SECONDS);
+}
+
 static void recover_met(struct sweep *s, struct point *p, uint64_t k, bool is_new)
 {
         (void)k;
-        if (!is_new || !p->image || sweep_now() > level->until + 1)
+        if (!is_new || !p->image || !is_due())
                 return;
         p->count = level->depth == 1 ? &s->result->recover : &s->result->deeper;
         p->origin = origin_now;
