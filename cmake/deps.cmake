@@ -6,10 +6,7 @@ pkg_check_modules(WEFT_HWLOC REQUIRED IMPORTED_TARGET hwloc)
 pkg_check_modules(WEFT_URCU REQUIRED IMPORTED_TARGET liburcu-memb liburcu-cds)
 set(WEFT_DEPS PkgConfig::WEFT_CK PkgConfig::WEFT_HWLOC PkgConfig::WEFT_URCU Threads::Threads)
 
-file(GLOB weft_cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
-if(weft_cli_sources)
-  pkg_check_modules(WEFT_JANSSON REQUIRED IMPORTED_TARGET jansson)
-endif()
+pkg_check_modules(WEFT_JANSSON REQUIRED IMPORTED_TARGET jansson) # the command
 if(WEFT_BUILD_TESTS)
   pkg_check_modules(WEFT_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 endif()

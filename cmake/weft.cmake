@@ -1,34 +1,27 @@
 # The functions that the rest of the build is written in.
 set(WEFT_ROOMS "" CACHE INTERNAL "rooms that have sources")
 
-# weft_room(name lower...)   A room is two static libraries: weft_NAME, and
-# weft_NAME_steps, which is the same code with WEFT_STEPS defined. It links only
-# lower rooms. A room without sources does not exist yet.
+# weft_room(name lower...)   A room is a static library, weft_NAME. It links only lower
+# rooms. A room without sources does not exist yet.
 function(weft_room room)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.c)
   if(NOT sources)
     return()
   endif()
   set(WEFT_ROOMS ${WEFT_ROOMS} ${room} CACHE INTERNAL "")
-  foreach(kind "" _steps)
-    set(objects weft_${room}${kind}_objects)
-    add_library(${objects} OBJECT ${sources})
-    target_include_directories(${objects} PUBLIC include ${PROJECT_SOURCE_DIR})
-    target_link_libraries(${objects} PUBLIC ${WEFT_DEPS})
-    add_library(weft_${room}${kind} STATIC $<TARGET_OBJECTS:${objects}>)
-    target_include_directories(weft_${room}${kind} PUBLIC ${PROJECT_SOURCE_DIR}/include
-                               ${PROJECT_SOURCE_DIR})
-    foreach(lower ${ARGN})
-      if(TARGET weft_${lower}${kind})
-        target_link_libraries(weft_${room}${kind} PUBLIC weft_${lower}${kind})
-      endif()
-    endforeach()
-    target_link_libraries(weft_${room}${kind} PUBLIC ${WEFT_DEPS})
+  set(objects weft_${room}_objects)
+  add_library(${objects} OBJECT ${sources})
+  target_include_directories(${objects} PUBLIC include ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${objects} PUBLIC ${WEFT_DEPS})
+  add_library(weft_${room} STATIC $<TARGET_OBJECTS:${objects}>)
+  target_include_directories(weft_${room} PUBLIC ${PROJECT_SOURCE_DIR}/include
+                             ${PROJECT_SOURCE_DIR})
+  foreach(lower ${ARGN})
+    if(TARGET weft_${lower})
+      target_link_libraries(weft_${room} PUBLIC weft_${lower})
+    endif()
   endforeach()
-  target_compile_definitions(weft_${room}_steps_objects PUBLIC WEFT_STEPS)
-  target_compile_definitions(weft_${room}_steps PUBLIC WEFT_STEPS)
-  set_target_properties(weft_${room}_steps weft_${room}_steps_objects
-                        PROPERTIES EXCLUDE_FROM_ALL ON)
+  target_link_libraries(weft_${room} PUBLIC ${WEFT_DEPS})
 endfunction()
 
 # weft_library()   All rooms together: libweft.so and libweft.a.
@@ -70,18 +63,6 @@ function(weft_library)
   add_library(weft::weft_static ALIAS weft_static)
 endfunction()
 
-# weft_command()   cli/*.c is the command `weft`, in BUILD/bin, on the shared library.
-function(weft_command)
-  if(NOT weft_cli_sources OR NOT TARGET weft_shared)
-    return()
-  endif()
-  add_executable(weft ${weft_cli_sources})
-  target_include_directories(weft PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(weft PRIVATE weft_shared PkgConfig::WEFT_JANSSON Threads::Threads)
-  set_target_properties(weft PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin
-    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
-endfunction()
-
 # weft_tests()   What all tests share: the harness, the examples, and one target
 # for each kind, so that a build may stop at tests-unit, tests-stress or tests-crash.
 function(weft_tests)
@@ -91,14 +72,8 @@ function(weft_tests)
   if(NOT TARGET weft_shared)
     return()
   endif()
-  file(GLOB harness CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/harness/*.c)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/harness/CMakeLists.txt)
     add_subdirectory(tests/harness)
-  elseif(harness)
-    add_library(weft_harness STATIC ${harness})
-    target_include_directories(weft_harness PUBLIC ${PROJECT_SOURCE_DIR}/include
-                               ${PROJECT_SOURCE_DIR})
-    target_link_libraries(weft_harness PUBLIC PkgConfig::WEFT_CK Threads::Threads)
   endif()
   file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
   foreach(example ${examples})
@@ -143,9 +118,8 @@ function(weft_test_properties kind name)
 endfunction()
 
 # weft_test(kind room name labels...)   One test program, tests/KIND/NAME_SUFFIX.c,
-# where SUFFIX is test, stress or crash. A crash test whose NAME ends in _steps is
-# built on the _steps variant of its room. weft_module() calls this; call it
-# yourself for a test that belongs to no module.
+# where SUFFIX is test, stress or crash. weft_module() calls this; call it yourself
+# for a test that belongs to no module.
 function(weft_test kind room name)
   if(NOT WEFT_BUILD_TESTS OR NOT TARGET weft_${room})
     return()
@@ -155,20 +129,15 @@ function(weft_test kind room name)
     set(suffix test)
   endif()
   set(target ${name}_${suffix})
-  set(library weft_static)
-  if(kind STREQUAL "crash" AND name MATCHES "_steps$")
-    set(library weft_${room}_steps)
-  endif()
   add_executable(${target} ${PROJECT_SOURCE_DIR}/tests/${kind}/${target}.c)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${kind})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(${target} ${library})
-  if(TARGET weft_harness)
-    target_link_libraries(${target} weft_harness)
+  target_link_libraries(${target} weft_static)
+  if(TARGET weft_harness) # which itself takes something from the library
+    target_link_libraries(${target} weft_harness weft_static)
   endif()
-  # Once more, for what the harness itself takes from the library.
-  target_link_libraries(${target} ${library} PkgConfig::WEFT_CMOCKA Threads::Threads)
+  target_link_libraries(${target} PkgConfig::WEFT_CMOCKA Threads::Threads)
   add_dependencies(tests-${kind} ${target})
   add_test(NAME ${kind}/${name} COMMAND ${target})
   weft_test_properties(${kind} ${name} ${ARGN})

@@ -68,38 +68,24 @@ struct weft_pair {
         uint64_t hi;
 };
 
-#ifdef WEFT_STEPS
-void weft_step(const char *file, int line);
-#define WEFT_STEP() weft_step(__FILE__, __LINE__)
-#else
-#define WEFT_STEP() ((void)0)
-#endif
-
 #ifdef WEFT_TSAN
 
-#define weft_load_rlx(p) (WEFT_STEP(), __atomic_load_n(&(p)->raw, __ATOMIC_RELAXED))
-#define weft_load_acq(p) (WEFT_STEP(), __atomic_load_n(&(p)->raw, __ATOMIC_ACQUIRE))
-#define weft_store_rlx(p, v) \
-        (WEFT_STEP(), __atomic_store_n(&(p)->raw, (v), __ATOMIC_RELAXED))
-#define weft_store_rel(p, v) \
-        (WEFT_STEP(), __atomic_store_n(&(p)->raw, (v), __ATOMIC_RELEASE))
+#define weft_load_rlx(p) __atomic_load_n(&(p)->raw, __ATOMIC_RELAXED)
+#define weft_load_acq(p) __atomic_load_n(&(p)->raw, __ATOMIC_ACQUIRE)
+#define weft_store_rlx(p, v) __atomic_store_n(&(p)->raw, (v), __ATOMIC_RELAXED)
+#define weft_store_rel(p, v) __atomic_store_n(&(p)->raw, (v), __ATOMIC_RELEASE)
 #define WEFT_CAS(p, e, v, ok, fail) \
-        (WEFT_STEP(), __atomic_compare_exchange_n(&(p)->raw, (e), (v), false, ok, fail))
+        __atomic_compare_exchange_n(&(p)->raw, (e), (v), false, ok, fail)
 #define weft_cas_rlx(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define weft_cas_acq(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)
 #define weft_cas_rel(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define weft_cas_acq_rel(p, e, v) WEFT_CAS(p, e, v, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)
-#define weft_swap_acq_rel(p, v) \
-        (WEFT_STEP(), __atomic_exchange_n(&(p)->raw, (v), __ATOMIC_SEQ_CST))
-#define weft_add_rlx(p, v) \
-        (WEFT_STEP(), __atomic_fetch_add(&(p)->raw, (v), __ATOMIC_RELAXED))
-#define weft_add_acq_rel(p, v) \
-        (WEFT_STEP(), __atomic_fetch_add(&(p)->raw, (v), __ATOMIC_SEQ_CST))
-#define weft_or_acq_rel(p, v) \
-        (WEFT_STEP(), __atomic_fetch_or(&(p)->raw, (v), __ATOMIC_SEQ_CST))
-#define weft_and_acq_rel(p, v) \
-        (WEFT_STEP(), __atomic_fetch_and(&(p)->raw, (v), __ATOMIC_SEQ_CST))
-#define weft_fence_seq() (WEFT_STEP(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+#define weft_swap_acq_rel(p, v) __atomic_exchange_n(&(p)->raw, (v), __ATOMIC_SEQ_CST)
+#define weft_add_rlx(p, v) __atomic_fetch_add(&(p)->raw, (v), __ATOMIC_RELAXED)
+#define weft_add_acq_rel(p, v) __atomic_fetch_add(&(p)->raw, (v), __ATOMIC_SEQ_CST)
+#define weft_or_acq_rel(p, v) __atomic_fetch_or(&(p)->raw, (v), __ATOMIC_SEQ_CST)
+#define weft_and_acq_rel(p, v) __atomic_fetch_and(&(p)->raw, (v), __ATOMIC_SEQ_CST)
+#define weft_fence_seq() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define weft_pause() __builtin_ia32_pause()
 
 #else /* Concurrency Kit */
@@ -165,20 +151,20 @@ void weft_step(const char *file, int line);
 WEFT_DOOR(32)
 WEFT_DOOR(64)
 
-#define weft_load_rlx(p) (WEFT_STEP(), WEFT_TYPED(p, weft_load_rlx)(p))
-#define weft_load_acq(p) (WEFT_STEP(), WEFT_TYPED(p, weft_load_acq)(p))
-#define weft_store_rlx(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_store_rlx)((p), (v)))
-#define weft_store_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_store_rel)((p), (v)))
-#define weft_cas_rlx(p, e, v) (WEFT_STEP(), WEFT_TYPED(p, weft_cas)((p), (e), (v)))
+#define weft_load_rlx(p) WEFT_TYPED(p, weft_load_rlx)(p)
+#define weft_load_acq(p) WEFT_TYPED(p, weft_load_acq)(p)
+#define weft_store_rlx(p, v) WEFT_TYPED(p, weft_store_rlx)((p), (v))
+#define weft_store_rel(p, v) WEFT_TYPED(p, weft_store_rel)((p), (v))
+#define weft_cas_rlx(p, e, v) WEFT_TYPED(p, weft_cas)((p), (e), (v))
 #define weft_cas_acq(p, e, v) weft_cas_rlx(p, e, v)
 #define weft_cas_rel(p, e, v) weft_cas_rlx(p, e, v)
 #define weft_cas_acq_rel(p, e, v) weft_cas_rlx(p, e, v)
-#define weft_swap_acq_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_swap)((p), (v)))
-#define weft_add_rlx(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_add)((p), (v)))
+#define weft_swap_acq_rel(p, v) WEFT_TYPED(p, weft_swap)((p), (v))
+#define weft_add_rlx(p, v) WEFT_TYPED(p, weft_add)((p), (v))
 #define weft_add_acq_rel(p, v) weft_add_rlx(p, v)
-#define weft_or_acq_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_or)((p), (v)))
-#define weft_and_acq_rel(p, v) (WEFT_STEP(), WEFT_TYPED(p, weft_and)((p), (v)))
-#define weft_fence_seq() (WEFT_STEP(), ck_pr_fence_memory())
+#define weft_or_acq_rel(p, v) WEFT_TYPED(p, weft_or)((p), (v))
+#define weft_and_acq_rel(p, v) WEFT_TYPED(p, weft_and)((p), (v))
+#define weft_fence_seq() ck_pr_fence_memory()
 #define weft_pause() ck_pr_stall()
 
 #endif
@@ -188,7 +174,6 @@ WEFT_DOOR(64)
 static inline __attribute__((always_inline)) uint64_t
 weft_choose_acq(const weft_a64_t *p, uint64_t word, const uint64_t *then, uint64_t other)
 {
-        WEFT_STEP();
 #ifdef WEFT_TSAN
         return weft_load_acq(p) == word ? *then : other;
 #else
@@ -204,7 +189,6 @@ weft_choose_acq(const weft_a64_t *p, uint64_t word, const uint64_t *then, uint64
 static inline __attribute__((always_inline)) bool weft_is_acq(const weft_a64_t *p,
                                                               uint64_t word)
 {
-        WEFT_STEP();
 #ifdef WEFT_TSAN
         return weft_load_acq(p) == word;
 #else
@@ -224,7 +208,6 @@ other:
 /* Likewise, is it 0? */
 static inline __attribute__((always_inline)) bool weft_is_zero_acq(const weft_a32_t *p)
 {
-        WEFT_STEP();
 #ifdef WEFT_TSAN
         return !weft_load_acq(p);
 #else
@@ -243,7 +226,6 @@ other:
 static inline __attribute__((always_inline)) bool weft_has_high_rlx(const weft_a64_t *p,
                                                                     uint32_t bits)
 {
-        WEFT_STEP();
 #ifdef WEFT_TSAN
         return weft_load_rlx(p) >> 32 & bits;
 #else
@@ -267,7 +249,6 @@ static inline __attribute__((always_inline)) bool
 weft_cas16_acq_rel(weft_a128_t *p, struct weft_pair *expect, struct weft_pair v)
 {
         bool done;
-        WEFT_STEP();
 #ifdef WEFT_TSAN
         __tsan_release(p);
 #endif
@@ -302,19 +283,11 @@ static inline void weft_copy_raw(void *to, const void *from, size_t n)
 
 static inline void weft_copy_in(void *shared, const void *local, size_t n)
 {
-#ifdef WEFT_STEPS
-        WEFT_STEP();
-        weft_copy_raw(shared, local, n / 2);
-        WEFT_STEP();
-        weft_copy_raw((char *)shared + n / 2, (const char *)local + n / 2, n - n / 2);
-#else
         weft_copy_raw(shared, local, n);
-#endif
 }
 
 static inline void weft_copy_out(void *local, const void *shared, size_t n)
 {
-        WEFT_STEP();
         weft_copy_raw(local, shared, n);
 }
 
