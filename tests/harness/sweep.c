@@ -11,7 +11,8 @@
 
 enum { TOLD_MAX = 4, REAL_MAX = 40, IMAGES_MAX = 8000 };
 
-/* Done whatever the time: so a slow machine has shown something, too. */
+/* Done whatever the time: so a slow machine has shown something, too. A kill then has a
+ * survivor of one kind alone. */
 enum { KILL_MIN = 100, REAL_MIN = 2, STOP_MIN = 8, STOP_MIN_LONG = 3, LONG = 20000 };
 
 double sweep_now(void)
@@ -316,13 +317,17 @@ static void kill_at(struct sweep *s, struct point *p, enum job_kind kind)
 static void kill_everywhere(struct sweep *s, double until)
 {
         size_t n = s->points.n;
-        for (size_t i = 0;
-             i < n && (s->options->full || i < KILL_MIN || sweep_now() < until); i++) {
+        for (size_t i = 0; i < n; i++) {
                 struct point *p = s->points.at[sweep_spread(i, n)];
+                bool in_time = s->options->full || sweep_now() < until;
+                if (!in_time && i >= KILL_MIN)
+                        break;
                 if (!p->image || !wanted(s, p->k))
                         continue;
-                kill_at(s, p, JOB_EARLY);
-                kill_at(s, p, JOB_LATE);
+                if (in_time || i % 2)
+                        kill_at(s, p, JOB_EARLY);
+                if (in_time || i % 2 == 0)
+                        kill_at(s, p, JOB_LATE);
         }
         jobs_wait();
 }
