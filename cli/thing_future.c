@@ -111,7 +111,7 @@ static int push(struct thing_call *c)
 static int pop(struct thing_call *c)
 {
         uint64_t bytes;
-        size_t fixed;
+        size_t fixed = 0;
         const void *at;
         int64_t n = weft_future_view(c->handle, &at, c->deadline);
         if (n < 0)
