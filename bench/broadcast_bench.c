@@ -68,6 +68,42 @@ BENCH_INLINE void produce(struct bench_worker *w, const struct cast *cast, uint3
         w->slot->sum_in = sum;
 }
 
+/* From the one producer: as flow_produce() and flow_consume_one() do for rings. */
+static void produce_words(struct bench_worker *w, const struct cast *cast)
+{
+        const _Atomic(uint32_t) *stop = &w->control->stop;
+        _Atomic(uint64_t) *ops = &w->slot->ops;
+        weft_broadcast_t *ring = cast->ring;
+        uint64_t seq = 0, sum = 0;
+        while (!atomic_load_explicit(stop, memory_order_relaxed)) {
+                uint64_t x = seq;
+                BENCH_CHECK(weft_broadcast_publish(ring, &x, WEFT_NEVER) == 0);
+                sum += x;
+                atomic_store_explicit(ops, ++seq, memory_order_relaxed);
+        }
+        w->slot->count_in = seq;
+        w->slot->sum_in = sum;
+}
+
+static void consume_words(struct bench_worker *w, weft_subscriber_t *s)
+{
+        _Atomic(uint64_t) *ops = &w->slot->ops;
+        uint64_t seq = 0, sum = 0, x;
+        int rc;
+        for (;;) {
+                while ((rc = weft_broadcast_next(s, &x, NULL, NULL, WEFT_NOW)) == -EAGAIN)
+                        bench_pause();
+                if (rc)
+                        break;
+                BENCH_CHECK(x == seq);
+                sum += x;
+                atomic_store_explicit(ops, ++seq, memory_order_relaxed);
+        }
+        BENCH_CHECK(rc == -EPIPE && !weft_broadcast_lost(s));
+        w->slot->count = seq;
+        w->slot->sum = sum;
+}
+
 static void produce_batches(struct bench_worker *w, const struct cast *cast)
 {
         uint64_t elements[BATCH], seq = 0, sum = 0;
@@ -146,18 +182,25 @@ static void cast_work(struct bench_worker *w, void *context)
         weft_subscriber_t *s = NULL;
         BENCH_CHECK(bench_pin((int)w->index) == 0);
         bool reads = w->index >= shape->producers;
+        bool words = shape->bytes == 8 && shape->producers == 1 &&
+                     shape->flags & WEFT_BROADCAST_ONE &&
+                     shape->policy == WEFT_BROADCAST_BLOCK;
         if (reads)
                 BENCH_CHECK(weft_broadcast_subscribe(cast->ring, WEFT_BROADCAST_OLDEST, 0,
                                                      &s) == 0);
         bench_ready(w);
         if (reads && shape->batch)
                 consume_batches(w, s);
+        else if (reads && words)
+                consume_words(w, s);
         else if (reads && shape->bytes == 8)
                 consume(w, s, cast, 8);
         else if (reads)
                 consume(w, s, cast, shape->bytes);
         else if (shape->batch)
                 produce_batches(w, cast);
+        else if (words)
+                produce_words(w, cast);
         else if (shape->bytes == 8)
                 produce(w, cast, 8);
         else
