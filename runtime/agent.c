@@ -303,13 +303,21 @@ static void take_mark(const weft_a64_t *mark)
                 weft_store_rlx(&marks[mark - marks], 0);
 }
 
+/* Its object has gone: it gets an index that nobody ever touches, so every use is told. */
+static void strand(struct weft_handle *h)
+{
+        h->index = h->arena->geo.entries;
+        for (struct weft_handle *part = h->parts; part; part = part->next)
+                strand(part);
+}
+
 /* What this process had open while it had no agent may be gone, and another object in
- * its place. Such a handle gets an index that nobody ever touches: every use is told. */
+ * its place. */
 static void pin_open_handles(struct weft_agent *agent)
 {
         for (struct weft_handle *h = agent->arena->handles; h; h = h->next)
                 if (weft_handle_pin(h, agent, agent))
-                        h->index = agent->arena->geo.entries;
+                        strand(h);
 }
 
 static int join(weft_arena_t *arena, struct weft_agent **out)

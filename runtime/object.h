@@ -88,6 +88,7 @@ struct weft_handle {
         uint32_t id;
         uint32_t index;                   /* id's directory index */
         struct weft_handle *next, **from; /* the arena's list: the link that leads here */
+        struct weft_handle *parts; /* runtime/part.h: a list likewise, under that lock */
         uint64_t number; /* no other handle of this process had it, ever; not 0 */
 };
 

@@ -31,7 +31,29 @@ int weft_part_init(const struct weft_draft *whole, struct weft_part part,
         return kind->init(&d);
 }
 
-int weft_part_open(const struct weft_handle *whole, struct weft_part part, void *out)
+/* Who finds that the whole has gone tells its parts' handles, too: pin_open_handles(). */
+static void link_part(struct weft_handle *whole, struct weft_handle *part)
+{
+        weft_registry_lock();
+        part->index = whole->index;
+        part->next = whole->parts;
+        part->from = &whole->parts;
+        if (part->next)
+                part->next->from = &part->next;
+        whole->parts = part;
+        weft_registry_unlock();
+}
+
+static void unlink_part(struct weft_handle *part)
+{
+        weft_registry_lock();
+        *part->from = part->next;
+        if (part->next)
+                part->next->from = part->from;
+        weft_registry_unlock();
+}
+
+int weft_part_open(struct weft_handle *whole, struct weft_part part, void *out)
 {
         struct weft_kind *kind = weft_kind_of(part.kind);
         struct weft_handle *handle = kind ? weft_handle_alloc(kind) : NULL;
@@ -42,22 +64,27 @@ int weft_part_open(const struct weft_handle *whole, struct weft_part part, void 
         *handle = *whole;
         handle->kind = kind;
         handle->sh = at(whole->sh, part);
-        handle->next = NULL;
+        handle->next = handle->parts = NULL;
         handle->from = NULL;
         handle->number = weft_handle_number();
         int rc = kind->view ? kind->view(handle) : 0;
-        if (rc)
+        if (rc) {
                 free(handle);
-        else
-                memcpy(out, &handle, sizeof handle);
-        return rc;
+                return rc;
+        }
+        link_part(whole, handle);
+        memcpy(out, &handle, sizeof handle);
+        return 0;
 }
 
 void weft_part_close(void *handle)
 {
         struct weft_handle *part = handle;
-        if (part && part->kind->drop)
+        if (!part)
+                return;
+        if (part->kind->drop)
                 part->kind->drop(part);
+        unlink_part(part);
         free(part);
 }
 

@@ -26,7 +26,7 @@ WEFT_CHECK int weft_part_init(const struct weft_draft *whole, struct weft_part p
 
 /* In the whole's view: a handle of the part's kind, to be closed in the whole's `drop`.
  * -ENOMEM, -EUCLEAN. `out` is where the pointer goes. */
-WEFT_CHECK int weft_part_open(const struct weft_handle *whole, struct weft_part part,
+WEFT_CHECK int weft_part_open(struct weft_handle *whole, struct weft_part part,
                               void *out);
 void weft_part_close(void *handle);
 

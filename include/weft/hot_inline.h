@@ -25,7 +25,7 @@ WEFT_API WEFT_CHECK int weft_hot_next_far_1(struct weft_hot_subscriber *subscrib
                                             uint64_t *lost, uint64_t deadline);
 
 struct weft_hot_view_ { /* how a handle is made up, and a subscription */
-        uint64_t handle[7];
+        uint64_t handle[8];
         void *ring; /* a handle on it, or a subscription */
 };
 

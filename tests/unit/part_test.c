@@ -382,6 +382,39 @@ static void read_only_looks(void **state)
         drop(w);
 }
 
+static void replace_it(void *context)
+{
+        (void)context;
+        weft_arena_t *there = child_reopen(arena, WEFT_RDWR);
+        weft_queue_t *x;
+        const struct weft_queue_options o = { 4, WHOLE_BYTES, 0 };
+        CHECK(weft_object_remove(there, "w") == 0);
+        CHECK(weft_queue_create(there, "x", &o, &x) == 0); /* in its place */
+        weft_queue_close(x);
+        weft_arena_close(there);
+}
+
+/* It went while this process had no agent: its parts' handles hear of it, too, though another
+ * thing has its place, and is open here. */
+static void what_has_gone_takes_its_parts_along(void **state)
+{
+        struct weft_arena_options o = { .max_bytes = 16 << 20, .max_objects = 1 };
+        (void)state;
+        weft_arena_close(arena);
+        CHECK(weft_arena_create(NULL, &o, &arena) == 0);
+        struct whole *w = make();
+        weft_queue_t *x;
+        weft_agent_leave(arena);
+        assert_int_equal(child_run(replace_it, NULL), 0);
+        assert_int_equal(push(w, 1), -ENOENT);
+        CHECK(weft_queue_open(arena, "x", &x) == 0);
+        assert_int_equal(push(w, 1), -ENOENT);
+        assert_int_equal(publish(w, 1), -ENOENT);
+        assert_int_equal(weft_event_set(w->event), -ENOENT);
+        weft_handle_close(w);
+        weft_queue_close(x);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh_arena, whole_arena)
 
 int main(void)
@@ -398,6 +431,7 @@ int main(void)
                 TEST(a_handle_goes_on_in_a_forked_child),
                 TEST(what_is_closed_gives_back),
                 TEST(read_only_looks),
+                TEST(what_has_gone_takes_its_parts_along),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
