@@ -19,6 +19,17 @@ static const weft_a64_t nobody; /* a mark that is nobody's */
 _Thread_local struct weft_me weft_me = { .mark = &nobody };
 static _Thread_local struct weft_agent *mine; /* this thread's agents, in all arenas */
 
+enum { NO_NUMBER = 1 }; /* of who has never joined: nobody notes it down */
+__attribute__((tls_model("initial-exec"))) __thread uint64_t weft_thread_number =
+        NO_NUMBER;
+static weft_a64_t numbers = { NO_NUMBER };
+
+/* What was noted by the one before is no longer this thread's. */
+static void renew_number(void)
+{
+        weft_thread_number = weft_add_rlx(&numbers, 1) + 1;
+}
+
 /* ---- this process --------------------------------------------------------- */
 
 static weft_a64_t never_alive; /* 0: before the constructor, nobody is who he was */
@@ -38,6 +49,7 @@ static void forget_parent(void)
         weft_arenas_forget_agents();
         mine = NULL;
         weft_me = NOBODY;
+        renew_number();
         weft_alive->raw = 1;
 }
 
@@ -341,6 +353,7 @@ static int join(weft_arena_t *arena, struct weft_agent **out)
         }
         agent->mine = mine;
         mine = agent;
+        renew_number();
         weft_registry_lock();
         agent->mark = give_mark();
         bool first = !arena->agents;
@@ -412,6 +425,7 @@ static void leave_one(struct weft_agent *agent)
                         break;
                 }
         weft_me = NOBODY;
+        renew_number();
 
         (void)settle(agent); /* if it cannot, the seat stays HELD: dead, unsettled */
         weft_block_cache_drop(agent);

@@ -212,7 +212,7 @@ static void open_near(struct weft_broadcast *b)
         near->at = (uintptr_t)v->cells - (near->pos & ~near->mask) * sizeof(uint64_t);
         near->ahead = AHEAD;
         weft_broadcast_near_set(v->lines ? &near->thread : &near->cells,
-                                weft_cast_thread_());
+                                weft_thread_number);
 }
 
 /* ---- the shortest way, which is in <weft/broadcast_inline.h> -------------------------- */

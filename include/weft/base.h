@@ -46,6 +46,12 @@ enum {
         WEFT_RDONLY = 1, /* PROT_READ mapping: every change is -EROFS */
 };
 
+/* For <weft/ring_inline.h> and its like, not to be used or written: who this thread is. No
+ * other thread of this process ever has this number, nor this one any more when it has joined
+ * or left an arena; it is never 0, nor another thread's because it lies where that one lay. */
+extern WEFT_API
+        __attribute__((tls_model("initial-exec"))) __thread uint64_t weft_thread_number;
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,7 +40,7 @@ WEFT_API void weft_broadcast_published_1(struct weft_broadcast *broadcast);
 WEFT_API void weft_broadcast_passed_1(struct weft_subscriber *subscriber);
 
 /* The short way of the one producer, in this process: see broadcast_shared.h. `thread` is
- * whose it is, by its thread pointer, while it is open; 0 is nobody's. It is open as long as
+ * whose it is, by its number, while it is open; 0 is nobody's. It is open as long as
  * the limit's version is `turn`. That is read before `thread`, and written after that has been
  * 0. What is here is the producer's alone, and 0 in the child of a fork. */
 struct weft_broadcast_near {
@@ -119,13 +119,6 @@ enum {
 #define WEFT_CAST_UNTOLD_ UINT64_MAX /* what is lost, in an error that does not say */
 #define WEFT_CAST_RARE_(x) __builtin_expect(!!(x), 0)
 
-WEFT_CAST_INLINE_ uint64_t weft_cast_thread_(void)
-{
-        uint64_t thread;
-        __asm__("mov %%fs:0, %0" : "=r"(thread));
-        return thread;
-}
-
 WEFT_CAST_INLINE_ uint64_t *weft_cast_stamp_(uint64_t *word)
 {
         return (uint64_t *)((uintptr_t)word | 56);
@@ -171,7 +164,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish_near_(struct weft_broadcast *broadc
         uint64_t turn = WEFT_CAST_GET_(&near->turn), *version, *word, p, value; /* [O] */
 
         WEFT_CAST_BARRIER_();
-        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&near->thread) != weft_cast_thread_()))
+        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&near->thread) != weft_thread_number))
                 return WEFT_CAST_FAR_;
         version = near->version;
         if (WEFT_CAST_RARE_(WEFT_CAST_GET_(version) != turn)) /* [L] */
@@ -211,7 +204,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next_near_(struct weft_subscriber *subscrib
         struct weft_subscriber_near *near = &s->near;
         uint64_t *seat, *word, p, stamp, value;
 
-        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&s->thread) != weft_cast_thread_()))
+        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&s->thread) != weft_thread_number))
                 return WEFT_CAST_FAR_;
         seat = near->seat;
         if (WEFT_CAST_RARE_(WEFT_CAST_GET_(seat) != near->word)) /* [J] */
@@ -253,10 +246,15 @@ WEFT_CAST_INLINE_ int weft_broadcast_next_near_(struct weft_subscriber *subscrib
 #if !defined(WEFT_BROADCAST_NO_INLINE) && defined(__OPTIMIZE__) && defined(__GNUC__) && \
         defined(__x86_64__)
 
-/* Is it known what an element's pointer points to, one word? Then a copy of it may be what
- * the library gets, and the word itself stays in a register of the caller's. */
+/* Is it known that an element's pointer points to a word, if not that it is all of it? Then a
+ * copy may be what the library gets, and the word itself stays in a register of the caller's. */
 #define WEFT_CAST_IS_WORD_(element) \
-        (__builtin_object_size((element), 0) == sizeof(uint64_t))
+        (__builtin_object_size((element), 0) == sizeof(uint64_t) && \
+         __builtin_object_size((element), 2) == sizeof(uint64_t))
+
+/* Is it known to be no word? */
+#define WEFT_CAST_IS_SMALL_(element) \
+        (__builtin_object_size((element), 0) < sizeof(uint64_t))
 
 WEFT_CAST_INLINE_ int weft_broadcast_publish(struct weft_broadcast *broadcast,
                                              const void *element, uint64_t deadline)
@@ -272,7 +270,8 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish(struct weft_broadcast *broadcast,
                 copy = value;
                 return weft_broadcast_publish_far_1(broadcast, &copy, deadline);
         }
-        if (!WEFT_CAST_RARE_(!broadcast) && !WEFT_CAST_RARE_(!element)) {
+        if (!WEFT_CAST_IS_SMALL_(element) && !WEFT_CAST_RARE_(!broadcast) &&
+            !WEFT_CAST_RARE_(!element)) {
                 int rc = weft_broadcast_publish_near_(broadcast, element);
                 if (rc != WEFT_CAST_FAR_)
                         return rc;
@@ -280,16 +279,18 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish(struct weft_broadcast *broadcast,
         return weft_broadcast_publish_far_1(broadcast, element, deadline);
 }
 
-/* The same for what is told besides: nobody else's pointer goes to the library. */
+/* Of words, what is told besides is told by way of copies: nobody's pointer to it goes to the
+ * library. The element's does, for a ring may have shorter ones. */
 WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
                                           void *element, uint64_t *sequence,
                                           uint64_t *lost, uint64_t deadline)
 {
-        uint64_t value, number, copy, its_number, its_lost = WEFT_CAST_UNTOLD_;
+        int known = subscriber && element && !WEFT_CAST_IS_SMALL_(element);
+        uint64_t number = 0, its_number = 0, its_lost = WEFT_CAST_UNTOLD_;
         int rc = WEFT_CAST_FAR_;
 
         if (!WEFT_CAST_IS_WORD_(element)) {
-                if (!WEFT_CAST_RARE_(!subscriber) && !WEFT_CAST_RARE_(!element))
+                if (!WEFT_CAST_RARE_(!known))
                         rc = weft_broadcast_next_near_(subscriber, element, sequence,
                                                        lost);
                 return rc != WEFT_CAST_FAR_
@@ -297,23 +298,21 @@ WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
                                : weft_broadcast_next_far_1(subscriber, element, sequence,
                                                            lost, deadline);
         }
-        if (!WEFT_CAST_RARE_(!subscriber))
-                rc = weft_broadcast_next_near_(subscriber, &value, sequence ? &number : 0,
-                                               0);
+        if (!WEFT_CAST_RARE_(!known))
+                rc = weft_broadcast_next_near_(subscriber, element,
+                                               sequence ? &number : 0, 0);
         if (!WEFT_CAST_RARE_(rc == WEFT_CAST_FAR_)) {
                 if (lost)
                         *lost = 0;
         } else {
-                rc = weft_broadcast_next_far_1(subscriber, &copy, &its_number, &its_lost,
-                                               deadline);
-                if (lost && its_lost != WEFT_CAST_UNTOLD_)
+                rc = weft_broadcast_next_far_1(subscriber, element, &its_number,
+                                               &its_lost, deadline);
+                if (lost && (rc >= 0 || its_lost != WEFT_CAST_UNTOLD_))
                         *lost = its_lost;
                 if (rc < 0)
                         return rc;
-                value = copy;
                 number = its_number;
         }
-        __builtin_memcpy(element, &value, sizeof value);
         if (sequence)
                 *sequence = number;
         return 0;

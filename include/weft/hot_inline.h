@@ -48,7 +48,8 @@ WEFT_CAST_INLINE_ int weft_hot_emit(struct weft_hot *hot, const void *item,
                 copy = value;
                 return weft_hot_emit_far_1(hot, &copy, deadline);
         }
-        if (!WEFT_CAST_RARE_(!hot) && !WEFT_CAST_RARE_(!item)) {
+        if (!WEFT_CAST_IS_SMALL_(item) && !WEFT_CAST_RARE_(!hot) &&
+            !WEFT_CAST_RARE_(!item)) {
                 int rc = weft_broadcast_publish_near_((struct weft_broadcast *)view->ring,
                                                       item);
                 if (rc != WEFT_CAST_FAR_)
@@ -61,11 +62,12 @@ WEFT_CAST_INLINE_ int weft_hot_next(struct weft_hot_subscriber *subscriber, void
                                     uint64_t *sequence, uint64_t *lost, uint64_t deadline)
 {
         struct weft_hot_view_ *view = (struct weft_hot_view_ *)(void *)subscriber;
-        uint64_t value, number, copy, its_number, its_lost = WEFT_CAST_UNTOLD_;
+        int known = subscriber && item && !WEFT_CAST_IS_SMALL_(item);
+        uint64_t number = 0, its_number = 0, its_lost = WEFT_CAST_UNTOLD_;
         int rc = WEFT_CAST_FAR_;
 
         if (!WEFT_CAST_IS_WORD_(item)) {
-                if (!WEFT_CAST_RARE_(!subscriber) && !WEFT_CAST_RARE_(!item))
+                if (!WEFT_CAST_RARE_(!known))
                         rc = weft_broadcast_next_near_(
                                 (struct weft_subscriber *)view->ring, item, sequence,
                                 lost);
@@ -74,23 +76,21 @@ WEFT_CAST_INLINE_ int weft_hot_next(struct weft_hot_subscriber *subscriber, void
                                : weft_hot_next_far_1(subscriber, item, sequence, lost,
                                                      deadline);
         }
-        if (!WEFT_CAST_RARE_(!subscriber))
-                rc = weft_broadcast_next_near_((struct weft_subscriber *)view->ring,
-                                               &value, sequence ? &number : 0, 0);
+        if (!WEFT_CAST_RARE_(!known))
+                rc = weft_broadcast_next_near_((struct weft_subscriber *)view->ring, item,
+                                               sequence ? &number : 0, 0);
         if (!WEFT_CAST_RARE_(rc == WEFT_CAST_FAR_)) {
                 if (lost)
                         *lost = 0;
         } else {
-                rc = weft_hot_next_far_1(subscriber, &copy, &its_number, &its_lost,
+                rc = weft_hot_next_far_1(subscriber, item, &its_number, &its_lost,
                                          deadline);
-                if (lost && its_lost != WEFT_CAST_UNTOLD_)
+                if (lost && (rc == 1 || its_lost != WEFT_CAST_UNTOLD_))
                         *lost = its_lost;
                 if (rc != 1)
                         return rc;
-                value = copy;
                 number = its_number;
         }
-        __builtin_memcpy(item, &value, sizeof value);
         if (sequence)
                 *sequence = number;
         return 1;

@@ -34,8 +34,8 @@ WEFT_API WEFT_CHECK int weft_ring_pop_far_2(struct weft_ring *ring, void *elemen
 WEFT_API WEFT_CHECK int weft_ring_pushed_2(struct weft_ring *ring, uint64_t was);
 WEFT_API void weft_ring_popped_2(struct weft_ring *ring);
 
-/* The short way of a side, in this process. `thread` is whose it is, by its thread pointer,
- * while it is open; 0 is nobody's. It is open as long as `turn` is what stands in the side:
+/* The short way of a side, in this process. `thread` is whose it is, by its number, while it
+ * is open; 0 is nobody's. It is open as long as `turn` is what stands in the side:
  * that word is counted up by whoever has to be heard by the holder, and when the side changes
  * hands. `turn` is read before `thread`, and written after that has been 0. What is here is
  * the holder's alone, and 0 in the child of a fork, as if nobody had been here. */
@@ -96,13 +96,6 @@ enum {
 #define WEFT_RING_BARRIER_() __asm__ __volatile__("" : : : "memory")
 #define WEFT_RING_RARE_(x) __builtin_expect(!!(x), 0)
 
-WEFT_RING_INLINE_ uint64_t weft_ring_thread_(void)
-{
-        uint64_t thread;
-        __asm__("mov %%fs:0, %0" : "=r"(thread));
-        return thread;
-}
-
 /* Is the short way this thread's, and open? Then the side, else NULL. */
 WEFT_RING_INLINE_ uint64_t *weft_ring_near_side_(const struct weft_ring_near *near,
                                                  uint64_t *turn)
@@ -110,7 +103,7 @@ WEFT_RING_INLINE_ uint64_t *weft_ring_near_side_(const struct weft_ring_near *ne
         uint64_t *side;
         *turn = WEFT_RING_GET_(&near->turn);
         WEFT_RING_BARRIER_();
-        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->thread) != weft_ring_thread_()))
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->thread) != weft_thread_number))
                 return 0;
         side = near->side;
         return WEFT_RING_RARE_(WEFT_RING_GET_(&side[WEFT_RING_TURN_]) != *turn) ? 0
@@ -176,7 +169,7 @@ WEFT_RING_INLINE_ uint64_t *weft_ring_wide_side_(const struct weft_ring_near *ne
         uint64_t *side;
         *turn = WEFT_RING_GET_(&near->turn);
         WEFT_RING_BARRIER_();
-        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->wide) != weft_ring_thread_()) ||
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->wide) != weft_thread_number) ||
             WEFT_RING_RARE_(near->bytes != bytes))
                 return 0;
         side = near->side;
@@ -310,10 +303,11 @@ WEFT_RING_INLINE_ int weft_ring_pop_near_(struct weft_ring *ring, void *element)
 #if !defined(WEFT_RING_NO_INLINE) && defined(__OPTIMIZE__) && defined(__GNUC__) && \
         defined(__x86_64__)
 
-/* Is it known what an element's pointer points to, one word? Then a copy of it may be what
- * the library gets, and the word itself stays in a register of the caller's. */
+/* Is it known that an element's pointer points to a word, if not that it is all of it? Then a
+ * copy may be what the library gets, and the word itself stays in a register of the caller's. */
 #define WEFT_RING_IS_WORD_(element) \
-        (__builtin_object_size((element), 0) == sizeof(uint64_t))
+        (__builtin_object_size((element), 0) == sizeof(uint64_t) && \
+         __builtin_object_size((element), 2) == sizeof(uint64_t))
 
 /* Is it known to be no word? */
 #define WEFT_RING_IS_SMALL_(element) \
@@ -357,18 +351,6 @@ WEFT_RING_INLINE_ int weft_ring_push(struct weft_ring *ring, const void *element
 WEFT_RING_INLINE_ int weft_ring_pop(struct weft_ring *ring, void *element,
                                     uint64_t deadline)
 {
-        if (WEFT_RING_IS_WORD_(element)) {
-                uint64_t value, copy;
-                int rc = ring ? weft_ring_pop_near_(ring, &value) : WEFT_RING_FAR_;
-                if (WEFT_RING_RARE_(rc == WEFT_RING_FAR_)) {
-                        rc = weft_ring_pop_far_2(ring, &copy, deadline);
-                        if (rc < 0)
-                                return rc;
-                        value = copy;
-                }
-                __builtin_memcpy(element, &value, sizeof value);
-                return 0;
-        }
         if (WEFT_RING_IS_WIDE_(element)) {
                 int rc = ring && element
                                  ? weft_ring_pop_wide_(ring, element,

@@ -2,6 +2,7 @@
  * ways to them: each place in a line, handles, threads, forks, deaths, the end. */
 #define _GNU_SOURCE
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/broadcast_kit.h"
@@ -315,6 +316,70 @@ static void a_later_thread_is_not_the_one_that_subscribed(void **state)
         drop(shared, "b");
 }
 
+/* ---- shorter elements, vanished threads ------------------------------------------------------- */
+
+/* Where there is a word, an element may be less. */
+static void what_lies_beside_an_element_stays(void **state)
+{
+        weft_broadcast_t *b = make("b", 8, 4, BLOCK, ONE);
+        weft_subscriber_t *s = join(b, OLDEST, 0);
+        struct {
+                uint32_t element, beside;
+        } pair = { 7, 42 };
+        uint32_t two[2] = { 8, 43 };
+        (void)state;
+        CHECK(weft_broadcast_publish(b, &pair.element, WEFT_NOW) == 0);
+        CHECK(weft_broadcast_publish(b, &two[0], WEFT_NOW) == 0);
+        CHECK(weft_broadcast_publish(b, &two[1], WEFT_NOW) == 0);
+        pair.element = two[0] = 0;
+        CHECK(weft_broadcast_next(s, &pair.element, NULL, NULL, WEFT_NOW) == 0);
+        CHECK(pair.element == 7 && pair.beside == 42);
+        CHECK(weft_broadcast_next(s, &two[0], NULL, NULL, WEFT_NOW) == 0);
+        CHECK(two[0] == 8 && two[1] == 43);
+        two[1] = 0;
+        CHECK(weft_broadcast_next(s, &two[1], NULL, NULL, WEFT_NOW) == 0);
+        CHECK(two[0] == 8 && two[1] == 43);
+        weft_broadcast_unsubscribe(s);
+        drop(b, "b");
+}
+
+static void *put_and_vanish(void *context)
+{
+        put_words(shared, 0, 3);
+        (void)context;
+        syscall(SYS_exit, 0);
+        return NULL;
+}
+
+/* As a rule it gets the same stack. The seat is the first one's until he is settled, which
+ * joining may do; then it is this one's. */
+static void *put_on_its_stack(void *context)
+{
+        int rc = put_word(shared, 3);
+        CHECK(rc == 0 || rc == -EBUSY);
+        CHECK(weft_broadcast_resign(shared) == (rc ? -EPERM : 0));
+        *(int *)context = rc;
+        return NULL;
+}
+
+static void a_thread_in_the_place_of_one_that_vanished(void **state)
+{
+        pthread_t thread;
+        int rc = 0;
+        (void)state;
+        shared = words(8);
+        weft_subscriber_t *s = join(shared, OLDEST, 0);
+        CHECK(pthread_create(&thread, NULL, put_and_vanish, NULL) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(pthread_create(&thread, NULL, put_on_its_stack, &rc) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+        (void)recover_count(arena);
+        put_words(shared, rc ? 3 : 4, 8);
+        get_words(s, 0, 8);
+        weft_broadcast_unsubscribe(s);
+        drop(shared, "b");
+}
+
 /* ---- forks, deaths ---------------------------------------------------------------------------- */
 
 static void go_the_parents_short_ways(void *context)
@@ -465,6 +530,8 @@ int main(void)
                 TEST(two_handles_of_one_thread),
                 TEST(the_seat_goes_from_thread_to_thread),
                 TEST(a_later_thread_is_not_the_one_that_subscribed),
+                TEST(what_lies_beside_an_element_stays),
+                TEST(a_thread_in_the_place_of_one_that_vanished),
                 TEST(short_ways_are_not_a_childs),
                 TEST(a_successor_at_each_place),
                 TEST(a_successor_who_does_nothing),

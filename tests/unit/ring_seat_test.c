@@ -220,6 +220,43 @@ static void a_bare_fork_is_somebody_else_of(int shape)
         drop(ring, "r");
 }
 
+static void *give_and_vanish(void *context)
+{
+        (void)context;
+        for (uint64_t i = 0; i < 3; i++)
+                must_give(ring, i);
+        syscall(SYS_exit, 0);
+        return NULL;
+}
+
+/* As a rule it gets the same stack. The side is the first one's until he is settled, which
+ * joining may do; then it is this one's. */
+static void *give_on_its_stack(void *context)
+{
+        int rc = give(ring, 3, WEFT_NOW);
+        CHECK(rc == 0 || rc == -EBUSY);
+        CHECK(weft_ring_detach(ring, WEFT_RING_PRODUCER) == (rc ? -EPERM : 0));
+        *(int *)context = rc;
+        return NULL;
+}
+
+static void a_thread_in_the_place_of_one_that_vanished(void **state)
+{
+        (void)state;
+        for (int i = 0; i < SHAPES; i++) {
+                make_shape(i);
+                run_thread(give_and_vanish, NULL);
+                int rc = 0;
+                run_thread(give_on_its_stack, &rc);
+                (void)recover_count(arena);
+                if (rc)
+                        must_give(ring, 3);
+                for (uint64_t k = 0; k < 4; k++)
+                        assert_int_equal(must_get(ring), k);
+                drop(ring, "r");
+        }
+}
+
 static void a_bare_fork_is_somebody_else(void **state)
 {
         (void)state;
@@ -760,6 +797,7 @@ int main(void)
                 TEST(the_end_of_a_thread_gives_it_up),
                 TEST(the_last_close_gives_it_up),
                 TEST(threads_are_told_apart),
+                TEST(a_thread_in_the_place_of_one_that_vanished),
                 TEST(a_bare_fork_is_somebody_else),
                 TEST(the_dead_are_replaced_where_they_stopped),
                 TEST(the_dead_do_not_wait),
