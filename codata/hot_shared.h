@@ -22,7 +22,7 @@
 #include "sync/mutex_shared.h"
 
 #define WEFT_HOT_KIND_ID 0x686f7473u /* "hots" */
-#define WEFT_HOT_FORMAT 1
+#define WEFT_HOT_FORMAT 2            /* of its ring, too: who changes that changes this */
 
 struct weft_hot_shared {
         _Alignas(WEFT_LINE) uint64_t tag; /* constant after create */

@@ -127,7 +127,8 @@ static int attempt_put(void *context)
 {
         struct weft_broadcast_op *op = context;
         int rc = op->b->v.one ? weft_broadcast_put_one(op) : weft_broadcast_put_many(op);
-        if (op->done)
+        /* [edge] What was taken back may have been waited for: then it is the end. */
+        if (op->done || rc == -EPIPE)
                 tell_subscribers(&op->b->v);
         return rc;
 }
@@ -212,8 +213,11 @@ struct loan {
 static int attempt_loan(void *context)
 {
         struct loan *loan = context;
-        return loan->op.b->v.one ? weft_broadcast_loan_one(&loan->op, loan->at)
-                                 : weft_broadcast_loan_many(&loan->op, loan->at);
+        int rc = loan->op.b->v.one ? weft_broadcast_loan_one(&loan->op, loan->at)
+                                   : weft_broadcast_loan_many(&loan->op, loan->at);
+        if (rc == -EPIPE) /* as in attempt_put() */
+                tell_subscribers(&loan->op.b->v);
+        return rc;
 }
 
 int weft_broadcast_loan(weft_broadcast_t *broadcast, void **at, uint64_t deadline)

@@ -483,6 +483,8 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
         const struct weft_broadcast_view *v = &s->v;
         uint64_t t = weft_broadcast_hint(v), oldest;
         close_near(s);
+        s->kept = UINT64_MAX; /* nothing is, if this comes to no good end */
+        s->near.until = 0;
         int rc = survey(v, &t, &oldest);
         if (rc)
                 return rc;
@@ -496,8 +498,8 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
                 return rc;
         bool named = from == WEFT_BROADCAST_SEQUENCE;
         s->spared = named || !s->seat || !v->blocks ? 0 : weft_broadcast_after(v, cursor);
-        s->kept = s->seat && v->lines ? cursor : UINT64_MAX;
-        s->near.until = 0;
+        if (s->seat && v->lines)
+                s->kept = cursor;
         s->unseen = 0;
         weft_broadcast_set_pos(s, named ? want : cursor);
         return 0;

@@ -164,13 +164,14 @@ static void fill(const struct weft_broadcast_view *v, uint64_t p, uint64_t end,
 }
 
 /* The same for words of 8 bytes, line by line, as far as there is known to be room: how
- * many. */
+ * many. The limit is looked at for each line, after the last one's stamp: by an old one no
+ * more than one line may be opened, for what was in it goes. */
 static size_t put_words(struct weft_broadcast *b, const uint8_t *from, size_t n)
 {
         const struct weft_broadcast_view *v = &b->v;
-        uint64_t lo = weft_load_acq(&v->sh->limit.lo), p = b->near.pos, k; /* [L] */
+        uint64_t lo, p = b->near.pos, k;
         size_t left = n;
-        for (; left && p < lo; left -= k) {
+        for (; left && p < (lo = weft_load_acq(&v->sh->limit.lo)); left -= k) { /* [L] */
                 weft_a64_t *word = weft_broadcast_what(v, p);
                 k = WEFT_CAST_WORDS_;
                 if (p & v->units.low || left < k || lo - p < k) {
