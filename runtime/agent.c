@@ -20,14 +20,14 @@ _Thread_local struct weft_me weft_me = { .mark = &nobody };
 static _Thread_local struct weft_agent *mine; /* this thread's agents, in all arenas */
 
 enum { NO_NUMBER = 1 }; /* of who has never joined: nobody notes it down */
-__attribute__((tls_model("initial-exec"))) __thread uint64_t weft_thread_number =
+__attribute__((tls_model("initial-exec"))) __thread uint64_t weft_thread_number_ =
         NO_NUMBER;
 static weft_a64_t numbers = { NO_NUMBER };
 
 /* What was noted by the one before is no longer this thread's. */
 static void renew_number(void)
 {
-        weft_thread_number = weft_add_rlx(&numbers, 1) + 1;
+        weft_thread_number_ = weft_add_rlx(&numbers, 1) + 1;
 }
 
 /* ---- this process --------------------------------------------------------- */

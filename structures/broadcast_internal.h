@@ -453,7 +453,7 @@ static inline bool weft_broadcast_put_cell(struct weft_broadcast *b, const void 
         uint64_t turn = weft_load_acq((weft_a64_t *)(void *)&near->turn); /* [O] */
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         if (WEFT_UNLIKELY(weft_load_acq((weft_a64_t *)(void *)&near->cells) != /* [O] */
-                          weft_thread_number) ||
+                          weft_thread_number_) ||
             WEFT_UNLIKELY(weft_load_acq(version) != turn)) /* [L] */
                 return false;
         uint64_t p = near->pos;
@@ -462,7 +462,7 @@ static inline bool weft_broadcast_put_cell(struct weft_broadcast *b, const void 
         weft_store_rlx(stamp, 2 * p);
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         if (WEFT_UNLIKELY(weft_load_acq(version) != turn)) { /* [L] */
-                weft_broadcast_back_1(b);
+                weft_broadcast_retracted_1(b);
                 return false;
         }
         if (weft_broadcast_is_small(v)) {

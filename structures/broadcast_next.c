@@ -124,7 +124,7 @@ static void open_near(struct weft_subscriber *s)
         near->at = (uintptr_t)v->cells - (near->pos & ~near->mask) * sizeof(uint64_t);
         near->base = near->pos - weft_broadcast_sequence(v, near->pos);
         near->tell = s->step - 1;
-        weft_store_rel(&s->thread, weft_thread_number); /* [O] */
+        weft_store_rel(&s->thread, weft_thread_number_); /* [O] */
 }
 
 /* ---- going on ------------------------------------------------------------------------------ */

@@ -213,13 +213,13 @@ static void open_near(struct weft_broadcast *b)
         near->at = (uintptr_t)v->cells - (near->pos & ~near->mask) * sizeof(uint64_t);
         near->ahead = AHEAD;
         weft_broadcast_near_set(v->lines ? &near->thread : &near->cells,
-                                weft_thread_number);
+                                weft_thread_number_);
 }
 
 /* ---- the shortest way, which is in <weft/broadcast_inline.h> -------------------------- */
 
 /* The version is another one: what was opened last is taken back. */
-void weft_broadcast_back_1(weft_broadcast_t *broadcast)
+void weft_broadcast_retracted_1(weft_broadcast_t *broadcast)
 {
         const struct weft_broadcast_view *v = &broadcast->v;
         uint64_t p = broadcast->near.pos;

@@ -377,7 +377,7 @@ static inline bool is_near(const struct weft_ring *ring, enum weft_ring_side whi
 {
         const struct weft_ring_near *near = &ring->near[which];
         *turn = weft_ring_near_get(&near->turn);
-        return WEFT_LIKELY(weft_ring_near_get(&near->wide) == weft_thread_number) &&
+        return WEFT_LIKELY(weft_ring_near_get(&near->wide) == weft_thread_number_) &&
                WEFT_LIKELY(weft_load_acq(&side->turn) == *turn); /* [T] */
 }
 

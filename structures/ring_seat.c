@@ -101,7 +101,7 @@ void weft_ring_open_near(struct weft_ring *ring, enum weft_ring_side which)
                 near->ahead = ring->ahead;
                 near->bytes = ring->units.per == 1 ? ring->units.bytes : 0;
                 near->half = ring->units.stride / 2;
-                weft_ring_near_set(&near->wide, weft_thread_number);
+                weft_ring_near_set(&near->wide, weft_thread_number_);
                 return;
         }
         near->side = &side->seat.raw;
@@ -116,7 +116,7 @@ void weft_ring_open_near(struct weft_ring *ring, enum weft_ring_side which)
                 near->at = (uintptr_t)ring->base -
                            (near->pos & ~near->mask) * sizeof(uint64_t);
         }
-        weft_ring_near_set(&near->thread, weft_thread_number);
+        weft_ring_near_set(&near->thread, weft_thread_number_);
 }
 
 /* ---- attach, detach ------------------------------------------------------------ */

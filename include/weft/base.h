@@ -50,7 +50,7 @@ enum {
  * other thread of this process ever has this number, nor this one any more when it has joined
  * or left an arena; it is never 0, nor another thread's because it lies where that one lay. */
 extern WEFT_API
-        __attribute__((tls_model("initial-exec"))) __thread uint64_t weft_thread_number;
+        __attribute__((tls_model("initial-exec"))) __thread uint64_t weft_thread_number_;
 
 #ifdef __cplusplus
 }

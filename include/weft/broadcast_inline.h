@@ -35,7 +35,7 @@ WEFT_API WEFT_CHECK int weft_broadcast_publish_far_1(struct weft_broadcast *broa
 WEFT_API WEFT_CHECK int weft_broadcast_next_far_1(struct weft_subscriber *subscriber,
                                                   void *element, uint64_t *sequence,
                                                   uint64_t *lost, uint64_t deadline);
-WEFT_API void weft_broadcast_back_1(struct weft_broadcast *broadcast);
+WEFT_API void weft_broadcast_retracted_1(struct weft_broadcast *broadcast);
 WEFT_API void weft_broadcast_published_1(struct weft_broadcast *broadcast);
 WEFT_API void weft_broadcast_passed_1(struct weft_subscriber *subscriber);
 
@@ -164,7 +164,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish_near_(struct weft_broadcast *broadc
         uint64_t turn = WEFT_CAST_GET_(&near->turn), *version, *word, p, value; /* [O] */
 
         WEFT_CAST_BARRIER_();
-        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&near->thread) != weft_thread_number))
+        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&near->thread) != weft_thread_number_))
                 return WEFT_CAST_FAR_;
         version = near->version;
         if (WEFT_CAST_RARE_(WEFT_CAST_GET_(version) != turn)) /* [L] */
@@ -175,7 +175,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_publish_near_(struct weft_broadcast *broadc
         WEFT_CAST_SET_(weft_cast_stamp_(word), 2 * p);
         WEFT_CAST_BARRIER_(); /* the other half is membarrier */
         if (WEFT_CAST_RARE_(WEFT_CAST_GET_(version) != turn)) { /* [L] */
-                weft_broadcast_back_1(broadcast);
+                weft_broadcast_retracted_1(broadcast);
                 return WEFT_CAST_FAR_;
         }
         WEFT_CAST_SET_(word, value);
@@ -204,7 +204,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next_near_(struct weft_subscriber *subscrib
         struct weft_subscriber_near *near = &s->near;
         uint64_t *seat, *word, p, stamp, value;
 
-        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&s->thread) != weft_thread_number))
+        if (WEFT_CAST_RARE_(WEFT_CAST_GET_(&s->thread) != weft_thread_number_))
                 return WEFT_CAST_FAR_;
         seat = near->seat;
         if (WEFT_CAST_RARE_(WEFT_CAST_GET_(seat) != near->word)) /* [J] */

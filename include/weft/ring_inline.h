@@ -103,7 +103,7 @@ WEFT_RING_INLINE_ uint64_t *weft_ring_near_side_(const struct weft_ring_near *ne
         uint64_t *side;
         *turn = WEFT_RING_GET_(&near->turn);
         WEFT_RING_BARRIER_();
-        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->thread) != weft_thread_number))
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->thread) != weft_thread_number_))
                 return 0;
         side = near->side;
         return WEFT_RING_RARE_(WEFT_RING_GET_(&side[WEFT_RING_TURN_]) != *turn) ? 0
@@ -169,7 +169,7 @@ WEFT_RING_INLINE_ uint64_t *weft_ring_wide_side_(const struct weft_ring_near *ne
         uint64_t *side;
         *turn = WEFT_RING_GET_(&near->turn);
         WEFT_RING_BARRIER_();
-        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->wide) != weft_thread_number) ||
+        if (WEFT_RING_RARE_(WEFT_RING_GET_(&near->wide) != weft_thread_number_) ||
             WEFT_RING_RARE_(near->bytes != bytes))
                 return 0;
         side = near->side;
