@@ -72,8 +72,8 @@ hash_of(const struct weft_map *map, const struct weft_map_words *words, uint32_t
 }
 
 /* A bucket's cell of a key with this hash, if it is an entry. Whether it is that key's says
- * its block, and whether the pair is one of its own that the slot has it still after
- * that: so there is no second look at either here. */
+ * its block, and whether the pair is one that the slot has it still after that: a get
+ * looks when it has read the value, and replace() before the desk names the block. */
 static inline __attribute__((always_inline)) bool
 glance(struct weft_bucket_shared *b, uint64_t hash, struct weft_map_glanced *g)
 {
@@ -345,6 +345,8 @@ put_away(struct weft_map *map, struct weft_map_desk_shared *desk, uint64_t was,
             !weft_map_viewed(map, was)) {
                 spare.ref = weft_peek_renew(word, r) ? r->ref : 0;
                 weft_store_rlx(&desk->idle, spare.ref);
+        } else {
+                spare.handle = 0; /* what has been described is the viewers' */
         }
         weft_store_rel(&desk->old, 0);   /* [D] */
         weft_store_rel(&desk->fresh, 0); /* [D] */
@@ -377,6 +379,11 @@ replace(struct weft_map *map, struct weft_map_desk_shared *desk,
         uint64_t was = pair.lo;
         struct weft_renewal r = weft_peek_renewal(weft_me.agent, &there, was,
                                                   weft_handle_owner(&map->handle));
+        /* What stands in a slot between two entries may be a block that somebody
+         * proposes, which is in the map for no recoverer yet: on the desk of one who is
+         * killed here it would be freed, and then accepted. */
+        if (WEFT_UNLIKELY_MAP(!weft_is_acq(&g->cell->hi, pair.hi))) /* [M] */
+                return false;
         describe_spare(word, c);
         weft_store_rlx(&desk->idle_room, spare.room);
         weft_store_rel(&desk->old, was); /* [D] */
