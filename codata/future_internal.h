@@ -38,15 +38,6 @@ WEFT_CHECK int weft_future_make(weft_arena_t *arena, const char *name,
                                 const struct weft_future_wish *wish, uint32_t flags,
                                 weft_future_t **future);
 
-/* Has it ended? 0; -EAGAIN; -ENOENT what it is computed from has gone. 1: `*ready` is the
- * agent's to compute, and this is to be asked again then. Looks for dead claimers. */
-enum { WEFT_FUTURE_MINE = 1 };
-WEFT_CHECK int weft_future_look(weft_future_t *future, struct weft_agent *agent,
-                                weft_future_t **ready);
-
-/* Computes what the agent has claimed: 0, or an error that is not the future's. */
-WEFT_CHECK int weft_future_compute(weft_future_t *future, struct weft_agent *agent);
-
 /* Waits until it has ended: 0, or an error that is not the future's. */
 WEFT_CHECK int weft_future_await(weft_future_t *future, struct weft_agent *agent,
                                  uint64_t deadline);

@@ -35,8 +35,10 @@ static int find(weft_future_t *future, const struct weft_function **function)
                                    out->bytes ? out : NULL);
 }
 
-/* Crash in compute: the claim goes with the dead, and the next one computes. */
-int weft_future_compute(weft_future_t *future, struct weft_agent *agent)
+/* Computes what the agent has claimed: 0, or an error that is not the future's.
+ *
+ * Crash in compute: the claim goes with the dead, and the next one computes. */
+static int compute(weft_future_t *future, struct weft_agent *agent)
 {
         const struct weft_function *function = NULL;
         struct weft_cell_seen from = weft_cell_look(future->source->cell.sh);
@@ -51,6 +53,13 @@ int weft_future_compute(weft_future_t *future, struct weft_agent *agent)
                 rc = 0;
         return rc == -EALREADY || rc == -ECANCELED ? 0 : rc; /* by somebody else */
 }
+
+enum { MINE = 1 };
+
+/* Has it ended? 0; -EAGAIN; -ENOENT what it is computed from has gone. MINE: `*ready` is the
+ * agent's to compute, and this is to be asked again then. Looks for dead claimers. */
+static int has_ended(weft_future_t *future, struct weft_agent *agent,
+                     weft_future_t **ready);
 
 /* One step: 1 to be asked again. */
 static int look_at(weft_future_t *future, struct weft_agent *agent, weft_future_t **ready)
@@ -76,17 +85,17 @@ static int look_at(weft_future_t *future, struct weft_agent *agent, weft_future_
         }
         if (!future->source) /* gone with the last who had both: see open_source() */
                 return -EOWNERDEAD;
-        rc = weft_future_look(future->source, agent, ready);
+        rc = has_ended(future->source, agent, ready);
         if (rc)
                 return rc;
         rc = weft_cell_claim(&future->cell, agent);
         if (rc)
                 return rc == -EALREADY ? 1 : rc == -EBUSY ? -EAGAIN : rc;
         *ready = future;
-        return WEFT_FUTURE_MINE;
+        return MINE;
 }
 
-int weft_future_look(weft_future_t *future, struct weft_agent *agent,
+static int has_ended(weft_future_t *future, struct weft_agent *agent,
                      weft_future_t **ready)
 {
         struct weft_agent *same;
@@ -109,7 +118,7 @@ struct waiting {
 static int attempt(void *context)
 {
         struct waiting *w = context;
-        return weft_future_look(w->future, w->agent, &w->ready);
+        return has_ended(w->future, w->agent, &w->ready);
 }
 
 int weft_future_await(weft_future_t *future, struct weft_agent *agent, uint64_t deadline)
@@ -125,9 +134,9 @@ int weft_future_await(weft_future_t *future, struct weft_agent *agent, uint64_t 
                                            &w, deadline);
                 else if (rc == -EAGAIN)
                         weft_agent_polled(agent);
-                if (rc != WEFT_FUTURE_MINE)
+                if (rc != MINE)
                         return rc;
-                rc = weft_future_compute(w.ready, agent);
+                rc = compute(w.ready, agent);
                 if (rc)
                         return rc;
         }
@@ -149,8 +158,8 @@ static int do_case(struct weft_handle *handle, struct weft_agent *agent,
         struct weft_future *future = (struct weft_future *)handle, *ready;
         int rc;
         (void)c;
-        while ((rc = weft_future_look(future, agent, &ready)) == WEFT_FUTURE_MINE) {
-                rc = weft_future_compute(ready, agent);
+        while ((rc = has_ended(future, agent, &ready)) == MINE) {
+                rc = compute(ready, agent);
                 if (rc)
                         return rc;
         }

@@ -215,6 +215,5 @@ int64_t weft_stream_sunk(weft_stream_t *s, int64_t rc);
 /* A chunk for a sink: items >= 1 at *items; or 0 and so on. Acknowledges what was pulled
  * before. Time is looked at, too. */
 int64_t weft_stream_sip(weft_stream_t *s, void **items, uint64_t deadline);
-int64_t weft_stream_sip_some(weft_stream_t *s, void **items, size_t n, uint64_t deadline);
 
 #endif

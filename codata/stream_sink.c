@@ -32,11 +32,6 @@ int64_t weft_stream_sunk(weft_stream_t *s, int64_t rc)
         return rc;
 }
 
-int64_t weft_stream_sip(weft_stream_t *s, void **items, uint64_t deadline)
-{
-        return weft_stream_sip_some(s, items, SIZE_MAX, deadline);
-}
-
 /* What was pulled before has been through: 0, or an error of the stream. */
 static int done_with(weft_stream_t *s)
 {
@@ -44,7 +39,7 @@ static int done_with(weft_stream_t *s)
         return weft_stream_later(rc) ? -ECANCELED : rc;
 }
 
-static int64_t sip(weft_stream_t *s, void *items, size_t n, uint64_t deadline)
+static int64_t pull_chunk(weft_stream_t *s, void *items, size_t n, uint64_t deadline)
 {
         if (n > s->chunk)
                 n = s->chunk;
@@ -63,7 +58,8 @@ static int64_t sip(weft_stream_t *s, void *items, size_t n, uint64_t deadline)
         return -ETIMEDOUT;
 }
 
-int64_t weft_stream_sip_some(weft_stream_t *s, void **items, size_t n, uint64_t deadline)
+/* At most `n`. */
+static int64_t sip_some(weft_stream_t *s, void **items, size_t n, uint64_t deadline)
 {
         if (s->over <= 0)
                 return s->over;
@@ -73,9 +69,14 @@ int64_t weft_stream_sip_some(weft_stream_t *s, void **items, size_t n, uint64_t 
         int rc = done_with(s);
         if (rc)
                 return rc;
-        int64_t got = sip(s, *items, n, deadline);
+        int64_t got = pull_chunk(s, *items, n, deadline);
         /* Before the end there may have been items that nothing came of: done with, too. */
         return got ? got : done_with(s);
+}
+
+int64_t weft_stream_sip(weft_stream_t *s, void **items, uint64_t deadline)
+{
+        return sip_some(s, items, SIZE_MAX, deadline);
 }
 
 /* 0, or why a sink cannot begin. */
@@ -160,7 +161,7 @@ static int run(weft_stream_t *s, const struct weft_call *f, void *to, uint64_t *
         size_t some = s->leases && f->item ? 1 : SIZE_MAX;
         while (!rc) {
                 before = *n;
-                got = weft_stream_sip_some(s, &items, some, deadline);
+                got = sip_some(s, &items, some, deadline);
                 if (got <= 0) {
                         rc = got;
                         break;
@@ -217,7 +218,7 @@ int weft_stream_collect(weft_stream_t *s, void *items, size_t room, uint64_t *n,
                 char *to = (char *)items + *n * (s ? s->item_bytes : 0);
                 size_t some =
                         s->leases ? room - *n + 1 : SIZE_MAX; /* is there one more? */
-                int64_t got = weft_stream_sip_some(s, &more, some, deadline);
+                int64_t got = sip_some(s, &more, some, deadline);
                 if (got <= 0) {
                         rc = got;
                         break;

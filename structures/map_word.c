@@ -131,7 +131,7 @@ static inline uint32_t near_bits(void)
         return 64 - (uint32_t)weft_me.last.of[WEFT_MAP_SHIFT];
 }
 
-/* What look_home() did not find. Its version, or 0: the long way. */
+/* What weft_map_look_home() did not find. Its version, or 0: the long way. */
 static inline uint64_t insert_shortly(const struct weft_map_glanced *g, uint64_t key,
                                       uint64_t hash, uint64_t value)
 {

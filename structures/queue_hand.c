@@ -103,6 +103,24 @@ static struct weft_queue_hand_shared *claim_free(struct weft_queue_view *v, uint
         return NULL;
 }
 
+/* Makes a hand of `sig`, HELD or LOAN, FREE; frees its box's memory. Repeatable. */
+static void free_hand(struct weft_queue_view *v, struct weft_agent *agent,
+                      struct weft_queue_hand_shared *hand, uint64_t word)
+{
+        uint64_t box = weft_load_rlx(&hand->box);
+        struct weft_queue_hand_shared *home =
+                box > v->mask ? weft_queue_hand(v, box - v->mask - 1) : NULL;
+        weft_ref_t ref = { home ? weft_load_acq(&home->ref) : 0 }; /* [E] */
+        if (ref.v) {
+                /* -ENOENT: freed before, or not passed to the queue yet, so that it
+                 * goes with the agent who allocated it. */
+                (void)weft_block_free_from(agent, ref, v->owner);
+                weft_store_rlx(&home->ref, 0);
+        }
+        weft_store_rlx(&hand->handle, 0);        /* nobody's hand is in no handle's way */
+        weft_cas_acq_rel(&hand->word, &word, 0); /* [E] LP of giving it up */
+}
+
 static int grip_free(struct weft_queue_op *op, bool near)
 {
         struct weft_queue_view *v = &op->q->v;
@@ -126,8 +144,8 @@ static int grip_free(struct weft_queue_op *op, bool near)
         uint64_t box = weft_load_rlx(&hand->box);
         int rc = furnish(v, op->agent, box);
         if (rc) {
-                weft_hand_free(v, op->agent, hand,
-                               weft_hand_word(op->agent->sig, WEFT_HAND_HELD, 0));
+                free_hand(v, op->agent, hand,
+                          weft_hand_word(op->agent->sig, WEFT_HAND_HELD, 0));
                 return rc;
         }
         op->mine->grips[op->mine->idle++] = (struct weft_queue_grip){
@@ -150,25 +168,8 @@ void weft_queue_ungrip(struct weft_queue_op *op, struct weft_queue_grip grip)
         if (op->mine->idle < WEFT_QUEUE_GRIPS)
                 op->mine->grips[op->mine->idle++] = grip;
         else
-                weft_hand_free(&op->q->v, op->agent, grip.hand,
-                               weft_hand_word(op->agent->sig, WEFT_HAND_HELD, 0));
-}
-
-void weft_hand_free(struct weft_queue_view *v, struct weft_agent *agent,
-                    struct weft_queue_hand_shared *hand, uint64_t word)
-{
-        uint64_t box = weft_load_rlx(&hand->box);
-        struct weft_queue_hand_shared *home =
-                box > v->mask ? weft_queue_hand(v, box - v->mask - 1) : NULL;
-        weft_ref_t ref = { home ? weft_load_acq(&home->ref) : 0 }; /* [E] */
-        if (ref.v) {
-                /* -ENOENT: freed before, or not passed to the queue yet, so that it
-                 * goes with the agent who allocated it. */
-                (void)weft_block_free_from(agent, ref, v->owner);
-                weft_store_rlx(&home->ref, 0);
-        }
-        weft_store_rlx(&hand->handle, 0);        /* nobody's hand is in no handle's way */
-        weft_cas_acq_rel(&hand->word, &word, 0); /* [E] LP of giving it up */
+                free_hand(&op->q->v, op->agent, grip.hand,
+                          weft_hand_word(op->agent->sig, WEFT_HAND_HELD, 0));
 }
 
 /* ---- settling: the protocol is in queue_shared.h ------------------------------- */
@@ -236,7 +237,7 @@ bool weft_hand_give_up(struct weft_queue_view *v, struct weft_agent *agent,
         settle_hand(v, hand);
         uint64_t word = weft_load_acq(&hand->word); /* [E] */
         if (weft_hand_state(word) != WEFT_HAND_LEASED) {
-                weft_hand_free(v, agent, hand, word);
+                free_hand(v, agent, hand, word);
                 return false;
         }
         weft_store_rlx(&hand->handle, 0);

@@ -192,10 +192,6 @@ static inline int weft_queue_grip(struct weft_queue_op *op)
 /* A HELD hand that is done with: keeps it, or makes it FREE. */
 void weft_queue_ungrip(struct weft_queue_op *op, struct weft_queue_grip grip);
 
-/* Makes a hand of `sig`, HELD or LOAN, FREE; frees its box's memory. Repeatable. */
-void weft_hand_free(struct weft_queue_view *v, struct weft_agent *agent,
-                    struct weft_queue_hand_shared *hand, uint64_t word);
-
 /* Gives up a hand, if it is `sig`'s, who left it, or whose handle does; it does nothing
  * any more. True: it is redelivered, and the takers are told. */
 bool weft_hand_give_up(struct weft_queue_view *v, struct weft_agent *agent,

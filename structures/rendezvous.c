@@ -151,7 +151,8 @@ static int take_up(void *context, struct found *f)
         return 0;
 }
 
-int weft_rendezvous_try(struct weft_rendezvous_op *op)
+/* Takes up an offer of the other side: -EAGAIN if there is none; -EPIPE. */
+static int meet_one(struct weft_rendezvous_op *op)
 {
         if (WEFT_UNLIKELY(weft_rendezvous_is_shut(op->r)))
                 return -EPIPE;
@@ -275,7 +276,7 @@ static int look_and_come(struct weft_rendezvous_op *op)
                                        ? -EUCLEAN
                                        : weft_rendezvous_fetch(op, left);
                 op->open = false;
-                int rc = weft_rendezvous_try(op);
+                int rc = meet_one(op);
                 if (rc == -EAGAIN)
                         rc = offer(op);
                 if (rc || !op->open)
@@ -300,7 +301,7 @@ static int attempt(void *context)
 static int meet(struct weft_rendezvous_op *op, uint64_t deadline)
 {
         uint64_t left;
-        int rc = weft_rendezvous_try(op);
+        int rc = meet_one(op);
         if (rc != -EAGAIN)
                 return rc;
         if (deadline == WEFT_NOW) {

@@ -95,9 +95,6 @@ void weft_rendezvous_chunks_free(struct weft_rendezvous *r, struct weft_agent *a
 WEFT_CHECK int weft_rendezvous_begin(struct weft_rendezvous *r,
                                      struct weft_rendezvous_op *op);
 
-/* Takes up an offer of the other side: -EAGAIN if there is none; -EPIPE. */
-WEFT_CHECK int weft_rendezvous_try(struct weft_rendezvous_op *op);
-
 /* A seat that offers the other side, or -EAGAIN. */
 WEFT_CHECK int weft_rendezvous_partner(struct weft_rendezvous *r, uint32_t me,
                                        enum weft_rendezvous_side side);

@@ -50,9 +50,11 @@ static bool is_for(struct weft_mutex *m, uint64_t word, uint32_t sig)
         return whose == sig || !m->line || !weft_line_is_in(m->line, whose);
 }
 
-/* Crash in lock: before the LP nothing has happened; after it the mutex is held, and
+/* One try for `agent`, who has entered the handle: 0, -EAGAIN, -EDEADLK, ... as lock.
+ *
+ * Crash in lock: before the LP nothing has happened; after it the mutex is held, and
  * recovery makes it INCONSISTENT. */
-int weft_mutex_attempt(struct weft_mutex *m, struct weft_agent *agent)
+static int try_lock(struct weft_mutex *m, struct weft_agent *agent)
 {
         struct weft_mutex_shared *sh = shared(m);
         uint32_t sig = agent->sig;
@@ -81,7 +83,7 @@ int weft_mutex_attempt(struct weft_mutex *m, struct weft_agent *agent)
 static int attempt(void *context)
 {
         struct op *op = context;
-        int rc = weft_mutex_attempt(op->m, op->agent);
+        int rc = try_lock(op->m, op->agent);
         return rc == -EAGAIN && op->over && op->over(op->context) ? -ECANCELED : rc;
 }
 
@@ -95,7 +97,8 @@ static int lose(struct weft_mutex *m)
         return -ENOTRECOVERABLE;
 }
 
-int weft_mutex_locked(struct weft_mutex *m, struct weft_agent *agent)
+/* After a successful try: tells of a holder's death, or repairs. */
+static int locked(struct weft_mutex *m, struct weft_agent *agent)
 {
         struct weft_mutex_shared *sh = shared(m);
         if (LIKELY(!(weft_load_rlx(&sh->word) & WEFT_MUTEX_INCONSISTENT)))
@@ -151,7 +154,7 @@ static int wait_in_line(struct op *op, uint64_t deadline)
         uint64_t word = weft_load_acq(&shared(m)->word); /* [M] */
         if ((word & ~WEFT_MUTEX_INCONSISTENT) != (WEFT_MUTEX_OFFERED | sig))
                 return rc;
-        int last = weft_mutex_attempt(m, op->agent);
+        int last = try_lock(m, op->agent);
         return last == -EAGAIN ? rc : last;
 }
 
@@ -168,7 +171,7 @@ static int wait_for_it(struct op *op, uint64_t deadline)
                 rc = m->line ? wait_in_line(op, deadline)
                              : weft_wait_for(op->agent, &shared(m)->wait, &m->spin,
                                              attempt, op, deadline);
-        return rc ? rc : weft_mutex_locked(m, op->agent);
+        return rc ? rc : locked(m, op->agent);
 }
 
 /* All that is not as simple as it mostly is. */
@@ -479,8 +482,8 @@ static int do_case(struct weft_handle *handle, struct weft_agent *agent,
 {
         struct weft_mutex *m = (struct weft_mutex *)handle;
         (void)c;
-        int rc = weft_mutex_attempt(m, agent);
-        return rc ? rc : weft_mutex_locked(m, agent);
+        int rc = try_lock(m, agent);
+        return rc ? rc : locked(m, agent);
 }
 
 static int look(struct weft_handle *handle, struct weft_agent *agent,

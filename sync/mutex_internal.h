@@ -39,10 +39,4 @@ WEFT_CHECK int weft_mutex_lock_unless(weft_mutex_t *m, bool (*over)(const void *
  * only; any thread. */
 bool weft_mutex_is_orphaned(const struct weft_mutex *m);
 
-/* One try for `agent`, who has entered the handle: 0, -EAGAIN, -EDEADLK, ... as lock. */
-WEFT_CHECK int weft_mutex_attempt(struct weft_mutex *m, struct weft_agent *agent);
-
-/* After a successful attempt: tells of a holder's death, or repairs. */
-WEFT_CHECK int weft_mutex_locked(struct weft_mutex *m, struct weft_agent *agent);
-
 #endif
