@@ -37,6 +37,7 @@ weft_module(codata stream WITHOUT shared)
 weft_module(codata hot)
 
 # Tests that belong to no one module: weft_test(kind room name labels...).
+weft_test(unit runtime atomic)
 weft_test(unit runtime error)
 weft_test(unit runtime desk)
 weft_test(crash runtime desk)

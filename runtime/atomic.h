@@ -255,7 +255,7 @@ weft_cas16_acq_rel(weft_a128_t *p, struct weft_pair *expect, struct weft_pair v)
         __asm__ __volatile__("xchgq %%rbx, %[lo]\n\t"
                              "lock cmpxchg16b (%[at])\n\t"
                              "movq %[lo], %%rbx"
-                             : [lo] "+r"(v.lo), "=@ccz"(done), "+a"(expect->lo),
+                             : [lo] "+&r"(v.lo), "=@ccz"(done), "+a"(expect->lo),
                                "+d"(expect->hi)
                              : [at] "S"(p), "c"(v.hi)
                              : "memory");
