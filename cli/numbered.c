@@ -23,17 +23,19 @@ int numbered_cat(struct thing_call *c)
 {
         struct numbered_state state;
         void *subscriber;
-        uint64_t sequence = 0;
+        uint64_t sequence, next = 0;
         int rc = subscribe(c, c->options & THING_FROM ? THING_NUMBER : THING_OLDEST,
                            &state, &subscriber);
         void *item = rc ? NULL : malloc(state.bytes);
         if (!rc && !item)
                 rc = -ENOMEM;
         int more = rc ? rc : 1;
-        while (more == 1 && sequence + 1 < state.sent) { /* and no more, however fast */
+        while (more == 1 && next < state.sent) { /* and no more, however fast */
                 more = calls(c)->next(subscriber, item, &sequence, NULL, WEFT_NOW);
-                if (more == 1 &&
-                    thing_row_at(c, sequence, item, state.bytes, state.bytes))
+                if (more != 1)
+                        break;
+                next = sequence + 1;
+                if (thing_row_at(c, sequence, item, state.bytes, state.bytes))
                         break;
         }
         free(item);

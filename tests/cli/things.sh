@@ -270,6 +270,9 @@ said $'4\t50'
 expect 0 -- cat --json m/news
 json 'what is retained' 'j["elements"] == [20, 30, 40, 50]'
 expect 1 'of kind broadcast' -- pop m/news
+expect 0 -- push --create broadcast --element-bytes 8 m/one 10
+expect 0 -- cat m/one
+said $'0\t10'
 check 'a pool' "$CLI_HELPER" pool m
 expect 0 -- cat m/pool
 said $'0\tfree\n1\tfree'
