@@ -114,7 +114,10 @@ static bool is_ephemeral(const char *name)
         return !rc && info.flags & WEFT_ARENA_EPHEMERAL;
 }
 
-/* Does the supervisor of a run live? He holds this mutex as long as he does. */
+/* Does the supervisor of a run live? He holds this mutex as long as he does. One who is still
+ * making the objects does not hold it yet, or there is none: he will, in a moment. Looked at
+ * only: somebody's death here is to be no death of a holder, and the mutex of that name may be
+ * another program's. */
 static bool is_led(const char *name)
 {
         weft_arena_t *arena;
@@ -122,16 +125,15 @@ static bool is_led(const char *name)
         if (weft_arena_open(name, WEFT_RDWR, &arena) != 0)
                 return true;
         int rc = weft_mutex_open(arena, CLI_RUN_LEADER, &leader);
+        struct weft_mutex_info info = { 0 };
         if (!rc) {
-                rc = weft_mutex_trylock(leader);
-                if (!rc || rc == -EOWNERDEAD)
-                        rc = weft_mutex_unlock(leader);
-                else if (rc == -ENOTRECOVERABLE)
-                        rc = 0;
+                rc = weft_arena_recover(arena, NULL);
+                if (!rc)
+                        rc = weft_mutex_info(leader, &info);
                 weft_mutex_close(leader);
         }
         weft_arena_close(arena);
-        return rc != 0;
+        return rc ? rc != -ENOENT : info.held;
 }
 
 void cli_sweep_soon(const char *name)

@@ -170,6 +170,16 @@ static void hold(const char *name)
                 pause();
 }
 
+/* What a run leaves that is killed before it has an object. */
+static void begin_and_die(const char *name)
+{
+        const struct weft_arena_options options = { .flags = WEFT_ARENA_EPHEMERAL };
+        weft_arena_t *arena;
+        must(weft_arena_create(name, &options, &arena), name);
+        must(weft_agent_join(arena), "join");
+        raise(SIGKILL);
+}
+
 static void make_signal(weft_arena_t *arena, const char *name, const void *value,
                         uint32_t bytes)
 {
@@ -230,6 +240,8 @@ int main(int argc, char **argv)
                 make_lazy(argv[2]);
         else if (!strcmp(argv[1], "hold"))
                 hold(argv[2]);
+        else if (!strcmp(argv[1], "begin"))
+                begin_and_die(argv[2]);
         else if (!strcmp(argv[1], "drop"))
                 drop(argv[2]);
         else if (!strcmp(argv[1], "flow"))

@@ -106,5 +106,7 @@ for round in {1..6}; do
         fi
 done
 exec 7>&-
+{ "$CLI_HELPER" begin mine; } 2>/dev/null || true
+expect 0 -- run --name mine "files:$work/prose | words x2 | count x2 | print"
 touch "$work/named.end"
 wait $cleaner
