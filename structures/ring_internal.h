@@ -23,11 +23,10 @@ enum {
 
 struct weft_ring {
         struct weft_handle handle; /* first */
-        uint64_t serial;           /* the arena's; checked copies, like these: */
-        uint8_t *base;             /* of the units, or of the bytes */
-        uint64_t step;             /* positions from one telling of `head` to the next */
-        uint64_t ahead;            /* positions: WEFT_RING_AHEAD */
-        uint64_t mask;             /* of positions, in a round of the ring */
+        uint8_t *base;  /* of the units, or of the bytes; checked, as what follows */
+        uint64_t step;  /* positions from one telling of `head` to the next */
+        uint64_t ahead; /* positions: WEFT_RING_AHEAD */
+        uint64_t mask;  /* of positions, in a round of the ring */
         uint64_t area_bytes;
         struct weft_units units; /* elements */
         uint32_t element_bytes;
@@ -123,9 +122,10 @@ static inline void weft_ring_settle(struct weft_ring *ring)
 static inline int weft_ring_begin(struct weft_ring_op *op,
                                   struct weft_ring_side_shared *side)
 {
+        const struct weft_agent *me = weft_handle_me(&op->ring->handle);
         op->sh = weft_ring_sh(op->ring);
-        if (WEFT_LIKELY(weft_me.serial == op->ring->serial && weft_alive->raw) &&
-            WEFT_LIKELY(weft_load_rlx(&side->seat) == weft_me.agent->sig)) {
+        if (WEFT_LIKELY(me != NULL) &&
+            WEFT_LIKELY(weft_load_rlx(&side->seat) == me->sig)) {
                 op->agent = weft_me.agent;
                 return 0;
         }

@@ -60,7 +60,6 @@ static int view_of(struct weft_ring *ring, weft_arena_t *arena,
                 return -EUCLEAN;
         ring->element_bytes = copy.element_bytes;
         ring->flags = copy.flags;
-        ring->serial = arena->serial;
         ring->mask = copy.room - 1;
         ring->step = copy.room / WEFT_RING_TELLS;
         ring->fenced = !arena->registered;

@@ -627,12 +627,16 @@ static void use_a_handle_that_was_left(void *context)
         uint64_t x = 700;
         char c = 0;
         (void)context;
-        weft_ring_t *r = open_in(arena, "r");
+        weft_ring_t *r = open_in(arena, "r"), *next;
         CHECK(weft_ring_push(r, &x, WEFT_NOW) == 0);
         weft_agent_leave(arena);
         CHECK(write(to_popper[1], &c, 1) == 1 && read(to_pusher[0], &c, 1) == 1);
         for (int i = 0; i < 3; i++)
                 CHECK(weft_ring_push(r, &x, WEFT_NOW) == -ENOENT);
+        next = open_in(arena, "r");
+        CHECK(weft_ring_pop(next, &x, WEFT_NOW) == 0 && x == 0);
+        for (int i = 0; i < 3; i++) /* though it is he who sits there */
+                CHECK(weft_ring_pop(r, &x, WEFT_NOW) == -ENOENT);
 }
 
 /* Another ring may lie where that one lay, and as many turns may have been drawn there. */
@@ -647,6 +651,7 @@ static void a_handle_that_was_left_leads_nowhere(void **state)
         assert_int_equal(read(to_popper[0], &c, 1), 1);
         drop(ring, "r");
         make_shape(0);
+        must_give(ring, 0);
         must_give(ring, 1);
         assert_int_equal(write(to_pusher[1], &c, 1), 1);
         assert_int_equal(child_end(pid), 0);
