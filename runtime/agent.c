@@ -315,25 +315,30 @@ static void take_mark(const weft_a64_t *mark)
                 weft_store_rlx(&marks[mark - marks], 0);
 }
 
-/* Its object has gone: it gets an index that nobody ever touches, so every use is told. */
-static void strand(struct weft_handle *h)
-{
-        h->index = h->arena->geo.entries;
-        for (struct weft_handle *part = h->parts; part; part = part->next)
-                strand(part);
-}
-
 /* What this process had open while it had no agent may be gone, and another object in
  * its place. */
 static void pin_open_handles(struct weft_agent *agent)
 {
         for (struct weft_handle *h = agent->arena->handles; h; h = h->next)
                 if (weft_handle_pin(h, agent, agent))
-                        strand(h);
+                        weft_handle_strand(h);
+}
+
+/* Is this thread who libc takes it for? The child of a bare clone system call is its parent to
+ * libc: it would put that one's number into its life, so that its death would be nobody's, and
+ * tangle the parent's list of such mutexes with its own. */
+static bool libc_knows_us(void)
+{
+        weft_registry_lock();
+        bool knows = registry.__data.__owner == gettid();
+        weft_registry_unlock();
+        return knows;
 }
 
 static int join(weft_arena_t *arena, struct weft_agent **out)
 {
+        if (!libc_knows_us())
+                return -ENOTSUP;
         struct weft_agent *agent = calloc(1, sizeof *agent);
         size_t words = arena->geo.entries / 64 + 1; /* one bit more than entries */
         if (agent)
@@ -394,12 +399,13 @@ int weft_agent_find(weft_arena_t *arena, struct weft_agent **out)
 /* ---- leaving ------------------------------------------------------------- */
 
 /* Handles outlive the thread that opened them: a sibling takes the pins over, before
- * ours go. */
+ * ours go. One who lives: who has vanished without a word is among them still. */
 static void pass_pins_on(struct weft_agent *agent)
 {
         struct weft_agent *sibling = agent->arena->agents;
-        if (sibling == agent)
-                sibling = agent->next;
+        while (sibling && (sibling == agent ||
+                           weft_agent_life(agent->arena, sibling->sig) == WEFT_GONE))
+                sibling = sibling->next;
         if (!sibling)
                 return;
         for (struct weft_handle *h = agent->arena->handles; h; h = h->next)

@@ -224,11 +224,25 @@ int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
         return -ENOENT;
 }
 
+/* Its object has gone: it gets an index that nobody ever touches, so every use is told. */
+void weft_handle_strand(struct weft_handle *handle)
+{
+        handle->index = handle->arena->geo.entries;
+        for (struct weft_handle *part = handle->parts; part; part = part->next)
+                weft_handle_strand(part);
+}
+
 /* The registry is locked, and stays so from the pin to here: a sibling that closes another
- * handle of this object sees this one, or is done before the pin. */
+ * handle of this object sees this one, or is done before the pin.
+ *
+ * [edge] There may be a handle of what was in this entry before: its pin has gone with a thread
+ * that vanished without a word, so nobody here knew that it had to be looked for. */
 static void hold(struct weft_handle *handle)
 {
         struct weft_handle **first = &handle->arena->handles;
+        for (struct weft_handle *h = *first; h; h = h->next)
+                if (h->index == handle->index && h->id != handle->id)
+                        weft_handle_strand(h);
         handle->next = *first;
         handle->from = first;
         if (*first)

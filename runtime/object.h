@@ -181,6 +181,7 @@ static inline const struct weft_agent *weft_handle_me(const struct weft_handle *
         return __builtin_expect(known, 1) ? me : NULL;
 }
 
+void weft_handle_strand(struct weft_handle *handle);
 int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
                     struct weft_agent *me);
 

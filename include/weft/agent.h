@@ -24,7 +24,8 @@ extern "C" {
 #define WEFT_AGENTS_MAX 1024 /* seats in an arena */
 
 /* Takes this thread's seat now instead of at its first operation. 0 if it has one.
- * -EMFILE when all seats are taken by the living, -EROFS, -ENOMEM. */
+ * -EMFILE when all seats are taken by the living, -EROFS, -ENOMEM. -ENOTSUP in the child of a
+ * bare clone(2) system call, which libc takes for its parent; fork() and _Fork() are fine. */
 WEFT_API WEFT_CHECK int weft_agent_join(weft_arena_t *arena);
 
 /* Gives this thread's seat back now instead of at the thread's end. Blocks that it

@@ -615,6 +615,28 @@ static void children_of_children(void **state)
         assert_int_equal(recover_count(arena), 0);
 }
 
+/* Of such a child's death nobody would hear. */
+static void a_child_that_libc_does_not_know_takes_no_seat(void **state)
+{
+        (void)state;
+        assert_int_equal(weft_agent_join(arena), 0);
+        pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        CHECK(pid >= 0);
+        if (!pid)
+                _exit(weft_agent_join(arena) == -ENOTSUP ? 0 : 1);
+        assert_int_equal(child_end(pid), 0);
+        assert_int_equal(seats_taken(), 1);
+        weft_agent_leave(arena);
+        assert_int_equal(seats_taken(), 0);
+        pid = _Fork();
+        if (!pid) {
+                CHECK(weft_agent_join(arena) == 0 && seats_taken() == 1);
+                raise(SIGKILL);
+        }
+        assert_int_equal(child_end(pid), -SIGKILL);
+        assert_int_equal(recover_count(arena), 1);
+}
+
 /* ---- process numbers mean nothing ---------------------------------------- */
 
 static void be_first_in_a_namespace(void *gate)
@@ -690,6 +712,7 @@ int main(void)
                 TEST(there_are_1024_seats),
                 TEST(fork_among_threads),
                 TEST(children_of_children),
+                TEST(a_child_that_libc_does_not_know_takes_no_seat),
                 TEST(the_same_pid_twice_is_two_agents),
         };
 

@@ -367,6 +367,9 @@ static void a_thread_in_the_place_of_one_that_vanished(void **state)
         pthread_t thread;
         int rc = 0;
         (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(WEFT_TSAN)
+        skip(); /* they keep what they know of a thread until libc has ended it */
+#endif
         shared = words(8);
         weft_subscriber_t *s = join(shared, OLDEST, 0);
         CHECK(pthread_create(&thread, NULL, put_and_vanish, NULL) == 0);

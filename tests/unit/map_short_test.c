@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -134,7 +133,7 @@ static void a_bare_fork_is_somebody_else(void **state)
         (void)state;
         assert_int_equal(weft_map_put64(m, 1, 1), 0);
         assert_int_equal(get(m, 1), 1);
-        pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        pid_t pid = _Fork();
         CHECK(pid >= 0);
         if (!pid) {
                 uint64_t value = 0;
@@ -157,7 +156,7 @@ static void with_blocks_it_is(void **state)
         for (value[0] = 1; value[0] < 5; value[0]++)
                 assert_int_equal(weft_map_put(m, key, 24, value, sizeof value), 0);
         for (int change = 0; change < 2; change++) {
-                pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+                pid_t pid = _Fork();
                 CHECK(pid >= 0);
                 if (!pid) {
                         value[0] = 100;

@@ -68,10 +68,58 @@ static void its_successor_is_not_taken_for_it(void **state)
         gate_drop(&go);
 }
 
+static weft_queue_t *left_open;
+
+static void *open_and_vanish(void *unused)
+{
+        const struct weft_queue_options options = { .capacity = 8, .element_bytes = 8 };
+        (void)unused;
+        CHECK(weft_queue_create(arena, "first", &options, &left_open) == 0);
+        syscall(SYS_exit, 0);
+        return NULL;
+}
+
+static void make_the_second(void *inherited)
+{
+        const struct weft_queue_options options = { .capacity = 8, .element_bytes = 8 };
+        weft_queue_t *second;
+        weft_arena_t *there = child_reopen(inherited, WEFT_RDWR);
+        CHECK(weft_arena_recover(there, NULL) == 0);
+        CHECK(weft_object_remove(there, "first") == 0);
+        CHECK(weft_queue_create(there, "second", &options, &second) == 0);
+        weft_queue_close(second);
+        weft_arena_close(there);
+}
+
+/* There is room for one object: the second is where the first was. */
+static void what_it_had_open_is_not_taken_for_its_successor(void **state)
+{
+        struct weft_arena_options options = { .max_bytes = 8 << 20, .max_objects = 1 };
+        weft_queue_t *second;
+        pthread_t thread;
+        uint64_t x = 1;
+
+        (void)state;
+        assert_int_equal(weft_arena_create(NULL, &options, &arena), 0);
+        assert_int_equal(weft_agent_join(arena), 0);
+        assert_int_equal(pthread_create(&thread, NULL, open_and_vanish, NULL), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(child_end(child_start(make_the_second, arena)), 0);
+        assert_int_equal(weft_queue_open(arena, "second", &second), 0);
+        assert_int_equal(weft_queue_push(left_open, &x, WEFT_NOW), -ENOENT);
+        assert_int_equal(weft_queue_pop(second, &x, WEFT_NOW), -EAGAIN);
+        weft_queue_close(left_open);
+        assert_int_equal(weft_queue_push(second, &x, WEFT_NOW), 0);
+        weft_queue_close(second);
+        check_whole(arena);
+        weft_arena_close(arena);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(its_successor_is_not_taken_for_it),
+                cmocka_unit_test(what_it_had_open_is_not_taken_for_its_successor),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* tests/unit/queue_test.c -- the queue: order, copies, handles, processes. */
 #define _GNU_SOURCE
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/object.h"
@@ -343,7 +342,7 @@ static void *push_as_a_sibling(void *queue)
 }
 
 /* On the shortest way too: he has a seat, and entered, so that his death will be heard of. That
- * child comes without fork(), which would tell. */
+ * child comes without fork()'s handlers, which would tell. */
 static void who_uses_it_is_known_there(void **state)
 {
         pthread_t thread;
@@ -354,7 +353,7 @@ static void who_uses_it_is_known_there(void **state)
                 CHECK(weft_queue_push(q, &x, WEFT_NOW) == 0);
         CHECK(pthread_create(&thread, NULL, push_as_a_sibling, q) == 0);
         CHECK(pthread_join(thread, NULL) == 0);
-        pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        pid_t pid = _Fork();
         CHECK(pid >= 0);
         if (!pid) {
                 bool listed = false;

@@ -199,7 +199,7 @@ static void threads_are_told_apart(void **state)
         threads_are_told_apart_of(2);
 }
 
-/* A fork that libc knows nothing of: the child is somebody else all the same. */
+/* A fork that runs no handlers: the child is somebody else all the same. */
 static void a_bare_fork_is_somebody_else_of(int shape)
 {
         uint64_t x = 5;
@@ -207,7 +207,7 @@ static void a_bare_fork_is_somebody_else_of(int shape)
         must_give(ring, 1);
         must_give(ring, 2);
         assert_int_equal(must_get(ring), 1);
-        pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+        pid_t pid = _Fork();
         CHECK(pid >= 0);
         if (!pid)
                 _exit(give(ring, 3, WEFT_NOW) == -EBUSY &&
@@ -242,6 +242,9 @@ static void *give_on_its_stack(void *context)
 static void a_thread_in_the_place_of_one_that_vanished(void **state)
 {
         (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(WEFT_TSAN)
+        skip(); /* they keep what they know of a thread until libc has ended it */
+#endif
         for (int i = 0; i < SHAPES; i++) {
                 make_shape(i);
                 run_thread(give_and_vanish, NULL);
