@@ -501,7 +501,9 @@ static int place(struct weft_subscriber *s, enum weft_broadcast_from from,
         if (s->seat && v->lines)
                 s->kept = cursor;
         s->unseen = 0;
-        weft_broadcast_set_pos(s, named ? want : cursor);
+        if (named && want < cursor) /* also what lies there still, by chance */
+                lose(s, want, cursor);
+        weft_broadcast_set_pos(s, cursor);
         return 0;
 }
 

@@ -79,6 +79,26 @@ static void each_place_is_retained_and_holds_up(void **state)
                 }
 }
 
+/* Also what has not been written over yet is gone: the ring is as long as it says. */
+static void a_number_that_is_gone_is_told_as_lost(void **state)
+{
+        uint64_t x, sequence, lost;
+        (void)state;
+        weft_broadcast_t *b = words(8);
+        put_words(b, 0, 20);
+        weft_subscriber_t *s = join(b, SEQUENCE, 0);
+        CHECK(weft_broadcast_lag(s) == 8);
+        CHECK(weft_broadcast_next(s, &x, &sequence, &lost, WEFT_NOW) == 0);
+        CHECK(x == 12 && sequence == 12 && lost == 12);
+        get_words(s, 13, 20);
+        CHECK(weft_broadcast_seek(s, SEQUENCE, 5) == 0);
+        CHECK(weft_broadcast_next(s, &x, &sequence, &lost, WEFT_NOW) == 0);
+        CHECK(x == 12 && sequence == 12 && lost == 7);
+        CHECK(weft_broadcast_lost(s) == 19);
+        weft_broadcast_unsubscribe(s);
+        drop(b, "b");
+}
+
 static void by_steps_of_any_length(void **state)
 {
         (void)state;
@@ -525,6 +545,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(each_place_is_retained_and_holds_up),
+                TEST(a_number_that_is_gone_is_told_as_lost),
                 TEST(by_steps_of_any_length),
                 TEST(small_ones_in_batches),
                 TEST(a_loan_at_each_place),
