@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/block.h"
@@ -514,6 +515,13 @@ bool weft_fence_everybody(void)
         long rc = syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
         errno = saved;
         return !rc;
+}
+
+void weft_fence_for_sure(void)
+{
+        const struct timespec stores_arrive = { 0, 1000000 };
+        if (!weft_fence_everybody())
+                (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &stores_arrive, NULL);
 }
 
 /* All that was stored before is seen by who reads from now on, and the other way round. */

@@ -126,6 +126,9 @@ static inline __attribute__((always_inline)) void weft_read_shut(weft_a64_t *rea
  * plain. False: this kernel, or a filter, does not let us. */
 bool weft_fence_everybody(void);
 
+/* The same, or long enough for any store to have arrived: 1 ms. */
+void weft_fence_for_sure(void);
+
 /* True when nobody can be inside weft_read_begin() .. end() begun before this call (the
  * caller's own, by `me`, apart), nor will see what the caller hid before it. False is
  * "cannot tell": do not punch. Never waits. */

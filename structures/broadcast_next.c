@@ -84,7 +84,7 @@ static int at_end(struct weft_subscriber *s, uint64_t p)
         uint64_t t = weft_broadcast_hint(v);
         int rc = 0;
         if (v->one) {
-                (void)weft_fence_everybody();
+                weft_fence_for_sure();
                 rc = weft_broadcast_tail(v, &t);
                 if (!rc && stamp_of(v, t) == 2 * t &&
                     weft_load_acq(&v->sh->producer)) /* [S] */

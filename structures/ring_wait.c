@@ -1,6 +1,5 @@
 /* structures/ring_wait.c -- who sleeps and who wakes him; the end. */
 #define _GNU_SOURCE
-#include <time.h>
 
 #include "structures/ring_internal.h"
 
@@ -117,21 +116,13 @@ uint64_t weft_ring_seal(struct weft_ring_shared *sh, uint64_t was, uint64_t now)
         return seal > was ? seal : was;
 }
 
-/* Where membarrier cannot be had: long enough for any store to have arrived. */
-static void order_for_sure(void)
-{
-        if (!weft_fence_everybody())
-                (void)clock_nanosleep(CLOCK_MONOTONIC, 0,
-                                      &(struct timespec){ 0, 1000000 }, NULL);
-}
-
 /* Nothing is there, and it is closing. */
 static int end(struct weft_ring_op *op)
 {
         struct weft_ring_shared *sh = op->sh;
         uint64_t seal = 0;
         (void)weft_ring_draw(&sh->push); /* if who shut it down came no further */
-        order_for_sure();
+        weft_fence_for_sure();
         int rc = op->go(op);
         if (rc != -EAGAIN)
                 return rc;
