@@ -48,7 +48,8 @@ struct weft_crew {
         struct page *page;      /* shared with its workers */
         weft_topology_t *topology;
         pthread_t thread; /* the supervisor */
-        pid_t owner;      /* whose process it is: a child of a fork has none */
+        uint64_t owner;   /* whose process it is: a child of a fork has none; */
+        pid_t pid;        /* and its pid */
         int call;         /* eventfd: the supervisor shall look at the page */
         int told;         /* eventfd: all have been started, or not: */
         int rc;
@@ -104,7 +105,7 @@ _Noreturn static void be_process(struct member *m)
         struct weft_crew *crew = m->crew;
         if (!(crew->flags & WEFT_GROUP_OUTLIVE)) {
                 (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-                if (getppid() != crew->owner)
+                if (getppid() != crew->pid)
                         _exit(0); /* it has died meanwhile */
         }
         if (m->cpu >= 0 && weft_topology_pin(crew->topology, m->cpu))
@@ -313,7 +314,8 @@ static int fill(struct weft_crew *crew, struct weft_group *group,
                 const struct weft_group_workers *workers)
 {
         crew->group = group;
-        crew->owner = getpid();
+        crew->owner = weft_process();
+        crew->pid = getpid();
         crew->n = workers->n;
         crew->flags = workers->flags;
         crew->restarts =
@@ -404,7 +406,7 @@ void weft_crews_end(struct weft_group *group)
 {
         struct weft_crew *crew;
         for (crew = group->crews; crew; crew = crew->next)
-                if (crew->owner == getpid()) {
+                if (crew->owner == weft_process()) {
                         (void)weft_tally_set_once(&crew->page->leave, 1);
                         poke(crew->call);
                 }
@@ -413,7 +415,7 @@ void weft_crews_end(struct weft_group *group)
                 (void)!weft_event_pulse(group->stop);
         while ((crew = group->crews)) {
                 group->crews = crew->next;
-                if (crew->owner != getpid())
+                if (crew->owner != weft_process())
                         continue; /* a child's copy: its parent's to end */
                 (void)pthread_join(crew->thread, NULL);
                 crew_free(crew);

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "codata/hot_internal.h"
 #include "codata/stream_internal.h"
@@ -104,7 +103,7 @@ int weft_hot_drive(weft_hot_t *hot, weft_stream_t *cold, uint64_t *n, uint32_t f
 struct weft_hot_share {
         weft_hot_t *hot;
         weft_stream_t *cold;
-        pid_t pid; /* of which process the thread is */
+        uint64_t process; /* whose the thread is */
         uint32_t flags;
         pthread_t thread;
         struct weft_tally_shared stop; /* in this process alone */
@@ -181,7 +180,7 @@ int weft_stream_share(weft_stream_t *cold, weft_arena_t *arena, const char *name
         if (!rc) {
                 share->hot = *hot;
                 share->cold = cold;
-                share->pid = getpid();
+                share->process = weft_process();
                 share->flags = flags;
                 rc = start(share);
         }
@@ -207,7 +206,7 @@ int weft_hot_unshare(weft_hot_t *hot)
         if (!share)
                 return rc;
         hot->share = NULL;
-        if (share->pid == getpid()) {
+        if (share->process == weft_process()) {
                 (void)weft_tally_set_once(&share->stop, 1);
                 pthread_join(share->thread, NULL);
                 rc = share->rc;

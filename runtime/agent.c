@@ -34,6 +34,7 @@ static void renew_number(void)
 /* ---- this process --------------------------------------------------------- */
 
 static weft_a64_t never_alive; /* 0: before the constructor, nobody is who he was */
+static uint64_t processes; /* from the first parent that had the library to this one */
 weft_a64_t *weft_alive = &never_alive;
 static weft_a64_t *marks = &never_alive; /* those that are given, beside weft_alive */
 static uint32_t marks_max;
@@ -51,7 +52,7 @@ static void forget_parent(void)
         mine = NULL;
         weft_me = NOBODY;
         renew_number();
-        weft_alive->raw = 1;
+        weft_alive->raw = ++processes;
 }
 
 void weft_registry_lock(void)
@@ -63,6 +64,15 @@ void weft_registry_lock(void)
 void weft_registry_unlock(void)
 {
         pthread_mutex_unlock(&registry);
+}
+
+uint64_t weft_process(void)
+{
+        if (!weft_alive->raw) {
+                weft_registry_lock(); /* forgets the parent */
+                weft_registry_unlock();
+        }
+        return weft_alive->raw;
 }
 
 static void leave_one(struct weft_agent *agent);
@@ -92,7 +102,7 @@ __attribute__((constructor(101))) static void process_begin(void)
         if (page == MAP_FAILED || madvise(page, bytes, MADV_WIPEONFORK))
                 abort(); /* no memory, or a kernel before 4.14: nothing can be promised */
         weft_alive = page;
-        weft_alive->raw = 1;
+        weft_alive->raw = ++processes;
         marks = weft_alive + 1;
         marks_max = (uint32_t)(bytes / sizeof *marks) - 1;
         if (pthread_key_create(&thread_end, leave_all) ||
@@ -376,10 +386,7 @@ int weft_agent_find(weft_arena_t *arena, struct weft_agent **out)
 {
         if (arena->readonly)
                 return -EROFS;
-        if (!weft_alive->raw) {
-                weft_registry_lock(); /* forgets the parent */
-                weft_registry_unlock();
-        }
+        (void)weft_process();
         struct weft_agent *agent = mine;
         while (agent && agent->arena != arena)
                 agent = agent->mine;

@@ -41,7 +41,11 @@ struct weft_me {
 };
 extern _Thread_local struct weft_me weft_me __attribute__((tls_model("initial-exec")));
 extern __attribute__((visibility("hidden")))
-weft_a64_t *weft_alive; /* 1 in the process that set it, 0 in its children */
+weft_a64_t *weft_alive; /* not 0 in the process that set it; 0 in its children */
+
+/* A number that this process has, and none of its parents: a pid may be another's, too, in
+ * another pid namespace. */
+uint64_t weft_process(void);
 
 /*
  * A mark is a number that no other agent of this process, of those of its parents that it knows

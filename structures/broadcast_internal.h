@@ -74,13 +74,13 @@ struct weft_subscriber {
                         struct weft_handle handle; /* first: the ring's, but of another
                                                       kind, for select */
                         uint64_t serial;           /* of the arena */
-                        uint32_t sig;    /* whose it is; 0: read-only, everybody's */
-                        uint32_t taken;  /* 1: a view is out */
-                        uint64_t pid;    /* of whom: a child of his has no part in it */
-                        uint64_t kept;   /* positions from here on stay until passed */
-                        uint64_t step;   /* positions from one telling to the next */
-                        uint64_t unseen; /* lost, and not told yet */
-                        uint64_t spared; /* positions below do not count as lost */
+                        uint32_t sig;     /* whose it is; 0: read-only, everybody's */
+                        uint32_t taken;   /* 1: a view is out */
+                        uint64_t process; /* whose: a child of it has no part in this */
+                        uint64_t kept;    /* positions from here on stay until passed */
+                        uint64_t step;    /* positions from one telling to the next */
+                        uint64_t unseen;  /* lost, and not told yet */
+                        uint64_t spared;  /* positions below do not count as lost */
                         weft_a64_t lost;
                         uint64_t word;                           /* what its seat has */
                         struct weft_broadcast_seat_shared *seat; /* NULL: read-only */

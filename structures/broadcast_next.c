@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "structures/broadcast_internal.h"
 
@@ -638,7 +637,7 @@ int weft_broadcast_subscribe(weft_broadcast_t *broadcast, enum weft_broadcast_fr
         s->handle.kind = &weft_subscriber_kind;
         s->handle.next = NULL;
         s->serial = broadcast->serial;
-        s->pid = (uint64_t)getpid();
+        s->process = weft_process();
         s->v = broadcast->v;
         s->step = step_of(&s->v);
         if (!readonly)
@@ -658,7 +657,7 @@ void weft_broadcast_unsubscribe(weft_subscriber_t *subscriber)
         struct weft_subscriber *s = subscriber;
         if (!s)
                 return;
-        if (s->seat && s->pid == (uint64_t)getpid() &&
+        if (s->seat && s->process == weft_process() &&
             weft_broadcast_leave(s->seat, s->word))
                 weft_wait_signal(&s->v.sh->not_full, INT32_MAX);
         unmake(s);

@@ -11,6 +11,7 @@
 
 #include <weft/weft.h>
 
+#include "runtime/agent.h"
 #include "tests/child.h"
 
 static weft_arena_t *arena;  /* fresh for every test, */
@@ -594,10 +595,14 @@ static void fork_among_threads(void **state)
         assert_int_equal(recover_count(arena), 0);
 }
 
+static uint64_t of_the_parent; /* its number; a pid may be the child's, too */
+
 static void grandchild(void *depth)
 {
         uintptr_t n = (uintptr_t)depth;
         weft_ref_t ref;
+        CHECK(weft_process() > of_the_parent && weft_process() == weft_process());
+        of_the_parent = weft_process();
         if (n % 2)
                 CHECK(weft_block_alloc(arena, 64, &ref, NULL) == 0);
         if (n < 6)
@@ -610,7 +615,9 @@ static void children_of_children(void **state)
 {
         (void)state;
         assert_int_equal(weft_agent_join(arena), 0);
+        of_the_parent = weft_process();
         assert_int_equal(child_run(grandchild, NULL), 0);
+        assert_true(weft_process() == of_the_parent);
         assert_int_equal(seats_taken(), 1);
         assert_int_equal(recover_count(arena), 0);
 }
