@@ -128,8 +128,8 @@ enum weft_broadcast_from {
 
 /*
  * A subscription of this thread. -EMFILE when there are as many as there can be. `sequence`
- * is for WEFT_BROADCAST_SEQUENCE. -ENOTSUP: BLOCK with ONE producer, where the kernel does
- * not let this process use membarrier(2).
+ * is for WEFT_BROADCAST_SEQUENCE, and less than 2^59, else -EINVAL. -ENOTSUP: BLOCK with ONE
+ * producer, where the kernel does not let this process use membarrier(2).
  *
  * Read-only: the subscription is this process's alone, writes nothing and belongs to no
  * thread. Nobody waits for it: also in a BLOCK ring it may lose elements, and is told. While
@@ -173,7 +173,8 @@ WEFT_API WEFT_CHECK int weft_broadcast_seek(weft_subscriber_t *subscriber,
                                             enum weft_broadcast_from from,
                                             uint64_t sequence);
 
-/* How many elements it is behind: published, and not read by it. */
+/* How many elements it is behind: published, and not read by it. 0 while the number that it
+ * waits for is yet to come. */
 WEFT_API WEFT_CHECK int64_t weft_broadcast_lag(weft_subscriber_t *subscriber);
 
 /* How many it has lost in all; for who gets elements by select, which tells the sequence in

@@ -148,9 +148,9 @@ enum weft_hot_from {
 
 /*
  * A subscription of this thread; -EMFILE when there are as many as there can be. `sequence`
- * is for WEFT_HOT_SEQUENCE. In a weft_select() or weft_fd() it is an object: WEFT_OP_POP, as
- * weft_hot_next() with the item into `to` and its sequence into `n`; its result is 0 with an
- * item, -EPIPE at a clean end, else the error.
+ * is for WEFT_HOT_SEQUENCE, and less than 2^59, else -EINVAL. In a weft_select() or weft_fd()
+ * it is an object: WEFT_OP_POP, as weft_hot_next() with the item into `to` and its sequence
+ * into `n`; its result is 0 with an item, -EPIPE at a clean end, else the error.
  *
  * Read-only: writes nothing and belongs to no thread. Nobody waits for it: also where the
  * policy is BLOCK it may lose items, and is told. It settles no dead: a driver's death is
@@ -188,7 +188,8 @@ WEFT_API WEFT_CHECK int weft_hot_seek(weft_hot_subscriber_t *subscriber,
 /* `patient` not 0: it is not told -EOWNERDEAD, and waits for the next driver instead. */
 WEFT_API WEFT_CHECK int weft_hot_patient(weft_hot_subscriber_t *subscriber, int patient);
 
-/* How many items it is behind; how many it has lost in all. */
+/* How many items it is behind, 0 while the number that it waits for is yet to come; how many
+ * it has lost in all. */
 WEFT_API WEFT_CHECK int64_t weft_hot_lag(weft_hot_subscriber_t *subscriber);
 WEFT_API uint64_t weft_hot_lost(const weft_hot_subscriber_t *subscriber);
 

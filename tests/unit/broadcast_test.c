@@ -361,6 +361,9 @@ static void bad_arguments_are_refused(void **state)
         assert_int_equal(weft_broadcast_next_n(s, &x, SIZE_MAX, NULL, NULL, 0), -EINVAL);
         assert_int_equal(weft_broadcast_take(s, NULL, NULL, NULL, 0), -EINVAL);
         assert_int_equal(weft_broadcast_seek(s, 7, 0), -EINVAL);
+        assert_int_equal(weft_broadcast_seek(s, SEQUENCE, UINT64_C(1) << 59), -EINVAL);
+        assert_int_equal(weft_broadcast_seek(s, SEQUENCE, (UINT64_C(1) << 59) - 1), 0);
+        assert_int_equal(weft_broadcast_lag(s), 0);
         weft_broadcast_unsubscribe(s);
         weft_broadcast_close(b);
 }
