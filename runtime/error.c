@@ -26,6 +26,8 @@ const char *weft_strerror(int code)
                 return "not now (full, empty or held)";
         case ETIMEDOUT:
                 return "not until the deadline";
+        case ETIME:
+                return "silent for too long";
         case EPIPE:
                 return "shut down";
         case EOWNERDEAD:
@@ -44,6 +46,8 @@ const char *weft_strerror(int code)
                 return "arena or shared memory full";
         case EMFILE:
                 return "no seat, directory entry or descriptor left";
+        case ENFILE:
+                return "no open file left in the system";
         case EINVAL:
                 return "invalid argument";
         case ENAMETOOLONG:

@@ -5,6 +5,7 @@
  *
  *   -EAGAIN      full, empty, held or not there yet, and the deadline was WEFT_NOW
  *   -ETIMEDOUT   the same, until the deadline
+ *   -ETIME       a stream's source was silent for too long (weft_stream_timeout)
  *   -EPIPE       shut down: no more pushes; for a pop: and drained
  *   -EOWNERDEAD  its owner died
  *   -ENOENT      no such name, or a ref whose block is gone
@@ -15,6 +16,7 @@
  *   -ENOSPC      the arena has reached its maximum, or the tmpfs is full
  *   -EMFILE      no seat is left (agents, subscribers), the directory is full (objects), or
  *                this process has no file descriptor left
+ *   -ENFILE      the system has no open file left
  *   -EINVAL      an argument is out of its documented range
  *   -ENAMETOOLONG, -EILSEQ   a name too long, or not UTF-8 without controls
  *   -EPERM       not yours: another user's arena, another owner's block

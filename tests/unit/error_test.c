@@ -15,7 +15,7 @@ static const int codes[] = {
         -EPROTO,       -EUCLEAN,   -EROFS,   -ENOSPC,     -EMFILE,          -EINVAL,
         -ENAMETOOLONG, -EILSEQ,    -EPERM,   -EACCES,     -ELOOP,           -EBUSY,
         -ENOMEM,       -ENOTSUP,   -EDEADLK, -EOVERFLOW,  -ENOTRECOVERABLE, -ECANCELED,
-        -ESTALE,       -EALREADY,
+        -ESTALE,       -EALREADY,  -ETIME,   -ENFILE,
 };
 enum { N = sizeof codes / sizeof *codes };
 
