@@ -54,8 +54,9 @@ enum weft_ring_side {
 
 struct weft_ring_options {
         uint64_t capacity; /* elements; rounded up, so that the memory is a power of two
-                                   of lines. BYTES: bytes, up to a power of two, and each
-                                   record takes 16 and is rounded up to 16 */
+                                   of lines. BYTES: bytes, up to a power of two, of which
+                                   16 are never used; each record takes 16 and is rounded
+                                   up to 16 */
         uint32_t element_bytes; /* 1 to WEFT_RING_ELEMENT_MAX. BYTES: the longest record,
                                    at most half of `capacity` as rounded up; 0: that */
         uint32_t flags;         /* WEFT_RING_... */
@@ -162,10 +163,10 @@ enum weft_ring_holder {
 };
 
 struct weft_ring_info {
-        uint64_t
-                capacity; /* elements; BYTES: bytes, with 16 for each record, all rounded */
-        uint64_t length; /* of them in the ring */
-        uint64_t pushed; /* ever */
+        uint64_t capacity; /* elements; BYTES: bytes for records, each of which takes 16
+                             and is rounded up to 16 */
+        uint64_t length;   /* of them in the ring */
+        uint64_t pushed;   /* ever */
         uint64_t popped;
         uint32_t element_bytes; /* BYTES: the longest record */
         uint32_t flags;
