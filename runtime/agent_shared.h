@@ -3,7 +3,8 @@
  * `life` is a robust, process-shared mutex that the holder's thread keeps locked as
  * long as it lives. Whoever gets it with EOWNERDEAD is the one recoverer, and acts as
  * the dead until the seat is settled; if he dies, the next one gets it the same way.
- * libc keeps list pointers in it: the seat table is trusted (DESIGN section 4).
+ * libc keeps list pointers in it: the seat table is trusted (docs/design.md, "One file,
+ * two mappings").
  *
  * Invariant: state is HELD only between a join and the end of the settling of that
  * holder; a seat is handed out anew, under the next generation, only when it is FREE.

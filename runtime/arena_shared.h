@@ -1,6 +1,6 @@
 /* runtime/arena_shared.h -- the arena as it lies in its file.
  *
- *   file    [seat table][arena]                 two mappings: see DESIGN, "Agent"
+ *   file    [seat table][arena]   mapped apart: docs/design.md, "One file, two mappings"
  *   arena   [header][buckets][entries][summaries][regions: page tables][data pages]
  *
  * Every offset below counts from the start of the arena. Entries and regions are

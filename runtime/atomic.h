@@ -16,9 +16,6 @@
  * on weft_a32_t, weft_a64_t and weft_a128_t, which nothing else may read or write.
  * Concurrency Kit's ck_pr does the work. Under ThreadSanitizer, which cannot see into
  * inline assembly, the compiler's own C11 atomics do.
- *
- * Each operation, and each copy into shared memory, is one step: in _steps builds
- * weft_step() may switch to another participant there, or kill this one.
  */
 #ifndef WEFT_RUNTIME_ATOMIC_H
 #define WEFT_RUNTIME_ATOMIC_H
