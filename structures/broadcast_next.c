@@ -320,6 +320,8 @@ static int get(struct get *g, uint64_t *sequence, uint64_t *lost, uint64_t deadl
         struct weft_subscriber *s = g->s;
         struct weft_agent *agent;
         int rc = enter(s, &agent);
+        if (lost) /* for who adds up what he is told, whatever comes of it */
+                *lost = 0;
         if (rc)
                 return rc;
         if (s->taken)

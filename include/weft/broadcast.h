@@ -145,7 +145,7 @@ WEFT_API void weft_broadcast_unsubscribe(weft_subscriber_t *subscriber);
 
 /* Copies the next element out; waits until `deadline` for it. `*sequence`: which it is;
  * `*lost`: how many before it are gone that this subscription has not seen (also with
- * -EPIPE). Both may be NULL. */
+ * -EPIPE; 0 with other errors, after which they are told later). Both may be NULL. */
 WEFT_API WEFT_CHECK int weft_broadcast_next(weft_subscriber_t *subscriber, void *element,
                                             uint64_t *sequence, uint64_t *lost,
                                             uint64_t deadline);

@@ -116,7 +116,6 @@ enum {
 #define WEFT_CAST_INLINE_ \
         extern inline __attribute__((gnu_inline, always_inline, artificial))
 #define WEFT_CAST_BARRIER_() __asm__ __volatile__("" : : : "memory")
-#define WEFT_CAST_UNTOLD_ UINT64_MAX /* what is lost, in an error that does not say */
 #define WEFT_CAST_RARE_(x) __builtin_expect(!!(x), 0)
 
 WEFT_CAST_INLINE_ uint64_t *weft_cast_stamp_(uint64_t *word)
@@ -286,7 +285,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
                                           uint64_t *lost, uint64_t deadline)
 {
         int known = subscriber && element && !WEFT_CAST_IS_SMALL_(element);
-        uint64_t number = 0, its_number = 0, its_lost = WEFT_CAST_UNTOLD_;
+        uint64_t number = 0, its_number = 0, its_lost = 0;
         int rc = WEFT_CAST_FAR_;
 
         if (!WEFT_CAST_IS_WORD_(element)) {
@@ -307,7 +306,7 @@ WEFT_CAST_INLINE_ int weft_broadcast_next(struct weft_subscriber *subscriber,
         } else {
                 rc = weft_broadcast_next_far_1(subscriber, element, &its_number,
                                                &its_lost, deadline);
-                if (lost && (rc >= 0 || its_lost != WEFT_CAST_UNTOLD_))
+                if (lost)
                         *lost = its_lost;
                 if (rc < 0)
                         return rc;

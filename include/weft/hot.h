@@ -163,7 +163,8 @@ WEFT_API void weft_hot_unsubscribe(weft_hot_subscriber_t *subscriber);
 
 /* Copies the next item out: 1; 0: the end; or an error, which is the end's if it has ended so
  * (see weft_hot_info). Waits until `deadline`. `*sequence`: which it is; `*lost`: how many
- * before it this subscription has not seen (also at the end). Both may be NULL. */
+ * before it this subscription has not seen (also at the end; 0 with other errors). Both may
+ * be NULL. */
 WEFT_API WEFT_CHECK int weft_hot_next(weft_hot_subscriber_t *subscriber, void *item,
                                       uint64_t *sequence, uint64_t *lost,
                                       uint64_t deadline);

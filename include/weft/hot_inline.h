@@ -63,7 +63,7 @@ WEFT_CAST_INLINE_ int weft_hot_next(struct weft_hot_subscriber *subscriber, void
 {
         struct weft_hot_view_ *view = (struct weft_hot_view_ *)(void *)subscriber;
         int known = subscriber && item && !WEFT_CAST_IS_SMALL_(item);
-        uint64_t number = 0, its_number = 0, its_lost = WEFT_CAST_UNTOLD_;
+        uint64_t number = 0, its_number = 0, its_lost = 0;
         int rc = WEFT_CAST_FAR_;
 
         if (!WEFT_CAST_IS_WORD_(item)) {
@@ -85,7 +85,7 @@ WEFT_CAST_INLINE_ int weft_hot_next(struct weft_hot_subscriber *subscriber, void
         } else {
                 rc = weft_hot_next_far_1(subscriber, item, &its_number, &its_lost,
                                          deadline);
-                if (lost && (rc == 1 || its_lost != WEFT_CAST_UNTOLD_))
+                if (lost)
                         *lost = its_lost;
                 if (rc != 1)
                         return rc;

@@ -99,6 +99,22 @@ static void a_number_that_is_gone_is_told_as_lost(void **state)
         drop(b, "b");
 }
 
+/* Who adds it up need not set it before: the compiler is to see that, too, in what is compiled
+ * in. */
+static void what_is_lost_is_told_with_every_answer(void **state)
+{
+        uint64_t x, lost, all = 0;
+        (void)state;
+        weft_broadcast_t *b = words(8);
+        put_words(b, 0, 20);
+        weft_subscriber_t *s = join(b, SEQUENCE, 0);
+        while (weft_broadcast_next(s, &x, NULL, &lost, WEFT_NOW) == 0)
+                all += lost;
+        CHECK(all + lost == 12 && lost == 0);
+        weft_broadcast_unsubscribe(s);
+        drop(b, "b");
+}
+
 static void by_steps_of_any_length(void **state)
 {
         (void)state;
@@ -546,6 +562,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(each_place_is_retained_and_holds_up),
                 TEST(a_number_that_is_gone_is_told_as_lost),
+                TEST(what_is_lost_is_told_with_every_answer),
                 TEST(by_steps_of_any_length),
                 TEST(small_ones_in_batches),
                 TEST(a_loan_at_each_place),
