@@ -376,7 +376,7 @@ static enum weft_map_act remove_step(struct weft_map_op *op,
                 return keep(change, -EAGAIN);
         }
         if (!there)
-                return keep(change, wish->version ? 0 : -ENOENT);
+                return keep(change, -ENOENT);
         return go(op, change, there, WEFT_MAP_REMOVE);
 }
 
@@ -390,7 +390,7 @@ static int remove_key(struct weft_map *map, const void *key, uint32_t key_bytes,
         if (rc)
                 return rc;
         rc = change(&op, &wish, remove_step);
-        if (!rc && wish.over && !version)
+        if (!rc && wish.over)
                 rc = -ENOENT;
         if (rc == -EAGAIN && version)
                 *version = wish.sum;

@@ -50,6 +50,9 @@ static void what_is_over_is_not_there(void **state)
         assert_int_equal(put_until(map, "k", "v", past), 0);
         assert_int_equal(weft_map_remove(map, "k", 1), -ENOENT);
         assert_int_equal(put_until(map, "k", "v", past), 0);
+        version = 0;
+        assert_int_equal(weft_map_remove_if(map, "k", 1, &version), -ENOENT);
+        assert_int_equal(put_until(map, "k", "v", past), 0);
         assert_int_equal(weft_map_view(map, "k", 1, &view), -ENOENT);
         assert_int_equal(weft_map_expire(map, "k", 1, future), -ENOENT);
         assert_int_equal(put_until(map, "k", "v", past), 0);
