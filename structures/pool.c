@@ -66,6 +66,9 @@ static int do_more(struct weft_pool_op *op)
         struct weft_pool *p = op->p;
         if (has_left(p)) {
                 int64_t n = weft_pool_inspect_all(op, p->on_death, p->context);
+                if (n == -EAGAIN ||
+                    n == -ENOSPC) /* of look; of a get they say something else */
+                        return -ECANCELED;
                 return n < 0 ? (int)n : 0;
         }
         int rc = weft_pool_grow(&p->v, op->agent);

@@ -77,10 +77,10 @@ int64_t weft_pool_inspect_all(struct weft_pool_op *op,
         weft_store_rlx(&op->p->seen, seen);
         for (uint32_t k = 0; weft_pool_part(v, k, &part); k++) {
                 int64_t some = inspect_part(op, &part, look, context, &kept);
-                if (some < 0 && some != -EAGAIN && some != -ENOSPC)
+                if (some < 0) {
                         weft_store_rlx(&op->p->seen, 0); /* it is not done: again then */
-                if (some < 0)
                         return some;
+                }
                 n += some;
         }
         if (seen & 1 && !kept) /* unless more has come since */

@@ -145,8 +145,8 @@ WEFT_API WEFT_CHECK int64_t weft_pool_inspect(
 
 /* From now on, whoever finds nothing free through this handle inspects so before he grows
  * the pool, waits or gives up, if somebody has died or left since the handle did so last.
- * What `look` HOLDs is held by him; an error of `look` is what he is told, and the next one
- * asks anew. NULL: no more. Call it before the handle is used. */
+ * What `look` HOLDs is held by him; an error of `look` is what he is told (-ECANCELED for
+ * -EAGAIN and -ENOSPC, which say that there is none), and the next one asks anew. NULL: no more. Call it before the handle is used. */
 WEFT_API void weft_pool_on_death(weft_pool_t *pool,
                                  int (*look)(const struct weft_pool_object *object,
                                              void *context),

@@ -395,6 +395,18 @@ static int give_up(const struct look *l)
         return -ECANCELED;
 }
 
+static int have_none(const struct look *l)
+{
+        (void)l;
+        return -EAGAIN;
+}
+
+static int have_no_room(const struct look *l)
+{
+        (void)l;
+        return -ENOSPC;
+}
+
 static void on_death_may_refuse(void **state)
 {
         struct other o = { make(64, 1, 0, QUARANTINE), .take = 1 };
@@ -408,6 +420,10 @@ static void on_death_may_refuse(void **state)
         assert_int_equal(weft_pool_get(o.p, &x, WEFT_NEVER), -ECANCELED);
         must_be(o.p, 0, 0, 0, 1);
         assert_int_equal(weft_pool_get(o.p, &x, WEFT_NOW), -ECANCELED); /* each time */
+        l.verdict_of = have_none; /* is no answer of get's */
+        assert_int_equal(weft_pool_get(o.p, &x, WEFT_NEVER), -ECANCELED);
+        l.verdict_of = have_no_room;
+        assert_int_equal(weft_pool_get(o.p, &x, WEFT_NEVER), -ECANCELED);
         assert_int_equal(weft_select(&c, 1, 0, WEFT_NEVER), 0);
         assert_int_equal(c.result, -ECANCELED);
         l.verdict_of = NULL; /* nobody waits for ever because it failed once */
