@@ -28,6 +28,9 @@
 
 #define WEFT_GROUP_KIND_ID 0x6772756fu /* "gruo" */
 #define WEFT_GROUP_FORMAT 1
+_Static_assert(WEFT_QUEUE_FORMAT == 1 && WEFT_SEMAPHORE_FORMAT == 1 &&
+                       WEFT_EVENT_FORMAT == 1,
+               "a part's new format is the whole's");
 
 #define WEFT_TASK_NAME_BYTES 256 /* the name's part of an element, its final 0 included */
 #define WEFT_TASK_TELLING 0x74656c6cu

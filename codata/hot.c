@@ -46,6 +46,11 @@ int weft_hot_resign(weft_hot_t *hot)
 
 /* ---- the end ----------------------------------------------------------------------- */
 
+bool weft_hot_end_is_sound(const struct weft_hot_shared *sh)
+{
+        return weft_tally_get(&sh->end) <= 1 + ERRNO_MAX;
+}
+
 bool weft_hot_end(const struct weft_hot_shared *sh, int *error)
 {
         uint64_t end = weft_tally_get(&sh->end);

@@ -66,4 +66,7 @@ WEFT_CHECK int weft_hot_emit_chunk(weft_hot_t *hot, weft_stream_t *s, const char
 /* What the number in `end` says: true, and 0 or a negative error code (-EUCLEAN: nonsense). */
 bool weft_hot_end(const struct weft_hot_shared *sh, int *error);
 
+/* Is what says how it ends anything that weft_hot_finish() writes? */
+bool weft_hot_end_is_sound(const struct weft_hot_shared *sh);
+
 #endif

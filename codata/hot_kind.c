@@ -101,14 +101,11 @@ static bool busy(struct weft_object *o)
 static int check(struct weft_object *o, uint64_t *bytes)
 {
         const struct weft_hot_shared *sh = o->sh;
-        int error;
         *bytes = sizeof *sh;
         int rc = weft_part_check(o, ring_part, bytes);
         if (!rc)
                 rc = weft_part_check(o, driver_part, bytes);
-        if (!rc && weft_hot_end(sh, &error) && error == -EUCLEAN)
-                rc = -EUCLEAN;
-        return rc;
+        return rc ? rc : weft_hot_end_is_sound(sh) ? 0 : -EUCLEAN;
 }
 
 /* The ring's words, and what there is to say of the end or the driver. */

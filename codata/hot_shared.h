@@ -22,7 +22,9 @@
 #include "sync/mutex_shared.h"
 
 #define WEFT_HOT_KIND_ID 0x686f7473u /* "hots" */
-#define WEFT_HOT_FORMAT 2            /* of its ring, too: who changes that changes this */
+#define WEFT_HOT_FORMAT 2 /* of its parts, too: who changes those changes this */
+_Static_assert(WEFT_BROADCAST_FORMAT == 2 && WEFT_MUTEX_FORMAT == 1,
+               "a part's new format is the whole's");
 
 struct weft_hot_shared {
         _Alignas(WEFT_LINE) uint64_t tag; /* constant after create */

@@ -112,7 +112,8 @@ WEFT_API WEFT_CHECK int weft_hot_cancel(weft_hot_t *hot);
 /* Gives the place of the ONE producer up, if it is this thread's (else -EPERM). */
 WEFT_API WEFT_CHECK int weft_hot_resign(weft_hot_t *hot);
 
-/* The end: `error` is 0, or a negative error code that everybody is told (not -EAGAIN).
+/* The end: `error` is 0, or a negative error code that everybody is told (not -EAGAIN;
+ * of -ETIMEDOUT who reads with a deadline learns from weft_hot_info() alone that it is the end).
  * What is emitted after it is -EPIPE. The first one decides: -EALREADY, another one has
  * ended it, or is about to and does not come to it: then it has ended now. Wakes all who
  * wait. Waits for nobody. ONE: if another thread is in the midst of an emit, or has a loan out,

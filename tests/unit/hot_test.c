@@ -131,7 +131,8 @@ static void in_place(void **state)
 
 static void there_is_one_end_and_it_stays(void **state)
 {
-        static const int ends[] = { 0, -EIO, -EOWNERDEAD, -ETIMEDOUT, -EPIPE, -4095 };
+        static const int ends[] = { 0,      -EIO,     -EOWNERDEAD, -ETIMEDOUT,
+                                    -EPIPE, -EUCLEAN, -4095 };
         (void)state;
         EACH_MODE(m)
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -158,6 +159,7 @@ static void there_is_one_end_and_it_stays(void **state)
                 struct weft_hot_info info = info_of(hot);
                 CHECK(info.ended == 1 && info.error == ends[i] && info.emitted == 3);
                 CHECK(!info.driver && !info.driver_died);
+                check_whole(arena);
                 weft_hot_unsubscribe(s);
                 weft_hot_unsubscribe(late);
                 drop(hot);
