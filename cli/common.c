@@ -79,6 +79,8 @@ int cli_fail_arena(int rc, const char *name)
         return cli_fail(CLI_FAILED, "%s: %s", name, cli_arena_error(rc));
 }
 
+/* The name is looked at and then removed: who is stopped between the two for so long that
+ * another has removed it and a third made it anew removes that one's name. */
 int cli_remove_this(weft_arena_t *arena, const char *name)
 {
         weft_arena_t *again; /* one handle for one arena */

@@ -114,9 +114,9 @@ static bool is_ephemeral(const char *name)
         return !rc && info.flags & WEFT_ARENA_EPHEMERAL;
 }
 
-/* Does the supervisor of a run live? He holds this mutex as long as he does. One who is still
- * making the objects does not hold it yet, or there is none: he will, in a moment. Looked at
- * only: somebody's death here is to be no death of a holder, and the mutex of that name may be
+/* Does the supervisor of a run live? He holds this mutex as long as he does, and it is the
+ * first object that he makes: where there are others and not that, it is no run. Looked at only:
+ * somebody's death here is to be no death of a holder, and the mutex of that name may be
  * another program's. */
 static bool is_led(const char *name)
 {
@@ -126,14 +126,18 @@ static bool is_led(const char *name)
                 return true;
         int rc = weft_mutex_open(arena, CLI_RUN_LEADER, &leader);
         struct weft_mutex_info info = { 0 };
-        if (!rc) {
+        struct weft_arena_info all;
+        if (rc == -ENOENT) {
+                rc = weft_arena_info(arena, &all);
+                info.held = all.objects != 0;
+        } else if (!rc) {
                 rc = weft_arena_recover(arena, NULL);
                 if (!rc)
                         rc = weft_mutex_info(leader, &info);
                 weft_mutex_close(leader);
         }
         weft_arena_close(arena);
-        return rc ? rc != -ENOENT : info.held;
+        return rc || info.held;
 }
 
 void cli_sweep_soon(const char *name)
