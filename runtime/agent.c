@@ -171,12 +171,24 @@ static bool is_held_alive(uint32_t life)
         return life && !(life & WEFT_LIFE_DIED);
 }
 
+/* Is this thread who libc takes it for? The child of a bare clone system call is its parent to
+ * libc: it would put that one's number into the lives that it holds, so that its death would
+ * be nobody's, and tangle the parent's list of such mutexes with its own. */
+static bool libc_knows_us(void)
+{
+        pthread_mutex_t probe = PTHREAD_MUTEX_INITIALIZER;
+        pthread_mutex_lock(&probe);
+        bool knows = probe.__data.__owner == gettid();
+        pthread_mutex_unlock(&probe);
+        return knows;
+}
+
 /* Gets hold of a life that its holder has let go, by death or otherwise. Looks first:
  * that is cheaper, and who is killed in a trylock of what another thread of the same
  * number, in another pid namespace, holds would have the kernel take that one for dead. */
 static bool seize(struct weft_seat_shared *seat)
 {
-        if (is_held_alive(weft_seat_life(seat)))
+        if (is_held_alive(weft_seat_life(seat)) || !libc_knows_us())
                 return false;
         int rc = pthread_mutex_trylock(life_of(seat));
         if (rc == EOWNERDEAD)
@@ -191,6 +203,7 @@ static int settle_seat(weft_arena_t *arena, uint32_t index)
         uint64_t state = weft_load_acq(&seat->state); /* [L] */
         if (!is_held(state))
                 return 0;
+        (void)weft_process(); /* who acts for the dead is nobody's child */
         struct weft_agent dead = {
                 .arena = arena,
                 .seat = seat,
@@ -333,17 +346,6 @@ static void pin_open_handles(struct weft_agent *agent)
         for (struct weft_handle *h = agent->arena->handles; h; h = h->next)
                 if (weft_handle_pin(h, agent, agent))
                         weft_handle_strand(h);
-}
-
-/* Is this thread who libc takes it for? The child of a bare clone system call is its parent to
- * libc: it would put that one's number into its life, so that its death would be nobody's, and
- * tangle the parent's list of such mutexes with its own. */
-static bool libc_knows_us(void)
-{
-        weft_registry_lock();
-        bool knows = registry.__data.__owner == gettid();
-        weft_registry_unlock();
-        return knows;
 }
 
 static int join(weft_arena_t *arena, struct weft_agent **out)

@@ -190,11 +190,11 @@ static uint64_t undoom(struct weft_entry_shared *e, uint64_t state)
 
 /* Is this life of the object there, for those who have it open? Undooms it. The caller has
  * pinned it. */
-static bool still_there(struct weft_handle *handle)
+static bool still_there(const struct weft_handle *handle, uint32_t index)
 {
-        struct weft_entry_shared *e = weft_entry_at(handle->arena, handle->index);
+        struct weft_entry_shared *e = weft_entry_at(handle->arena, index);
         uint64_t state = weft_load_acq(&e->state); /* [S] */
-        while (weft_entry_id(handle->index, state) == handle->id) {
+        while (weft_entry_id(index, state) == handle->id) {
                 enum weft_entry_what what = weft_state_what(state);
                 if (what == WEFT_ENTRY_LIVE || what == WEFT_ENTRY_REMOVED)
                         return true;
@@ -209,18 +209,19 @@ static bool still_there(struct weft_handle *handle)
 int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
                     struct weft_agent *me)
 {
-        if (handle->index >= handle->arena->geo.entries)
+        uint32_t index = handle->index; /* once: it may be stranded meanwhile */
+        if (index >= handle->arena->geo.entries)
                 return -ENOENT; /* found gone once: see pin_open_handles() */
-        struct weft_entry_shared *e = weft_entry_at(handle->arena, handle->index);
-        if (weft_entry_touched(agent, handle->index))
+        struct weft_entry_shared *e = weft_entry_at(handle->arena, index);
+        if (weft_entry_touched(agent, index))
                 return 0;
         weft_entry_pin(e, agent->index);
-        if (still_there(handle)) {
-                touch(agent, handle->index);
+        if (still_there(handle, index)) {
+                touch(agent, index);
                 return 0;
         }
         weft_entry_unpin(e, agent->index);
-        weft_entry_free_if_unused(me, handle->index);
+        weft_entry_free_if_unused(me, index);
         return -ENOENT;
 }
 

@@ -192,10 +192,8 @@ static inline int weft_handle_enter(struct weft_handle *handle, struct weft_agen
         int rc = weft_agent_self(handle->arena, agent);
         if (__builtin_expect(rc != 0, 0))
                 return rc;
-        if (__builtin_expect(weft_load_rlx(&(*agent)->touched[handle->index / 64]) >>
-                                             handle->index % 64 &
-                                     1,
-                             1))
+        uint32_t i = handle->index;
+        if (__builtin_expect(weft_load_rlx(&(*agent)->touched[i / 64]) >> i % 64 & 1, 1))
                 return 0;
         return weft_handle_pin(handle, *agent, *agent);
 }

@@ -68,6 +68,44 @@ static void its_successor_is_not_taken_for_it(void **state)
         gate_drop(&go);
 }
 
+static void take_and_die(void *unused)
+{
+        (void)unused;
+        CHECK(weft_semaphore_wait_n(semaphore, 2, WEFT_NOW) == 0);
+        raise(SIGKILL);
+}
+
+/* The child of a fork() without handlers is nobody yet, and settles the dead as anybody does; one
+ * that libc does not know leaves them alone. */
+static void who_is_nobody_yet_settles_the_dead(void **state)
+{
+        struct weft_arena_options options = { .max_bytes = 8 << 20 };
+        struct weft_semaphore_options three = { .value = 3,
+                                                .maximum = 3,
+                                                .flags = WEFT_SEMAPHORE_OWNED };
+        (void)state;
+        assert_int_equal(weft_arena_create(NULL, &options, &arena), 0);
+        assert_int_equal(weft_semaphore_create(arena, "permits", &three, &semaphore), 0);
+        for (int known = 0; known < 2; known++) {
+                assert_int_equal(weft_semaphore_wait(semaphore, WEFT_NOW), 0);
+                assert_int_equal(child_run(take_and_die, NULL), -SIGKILL);
+                pid_t pid = known ? _Fork()
+                                  : (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL,
+                                                   NULL);
+                CHECK(pid >= 0);
+                if (!pid)
+                        _exit((int)recover_count(arena));
+                assert_int_equal(child_end(pid), known);
+                assert_int_equal(recover_count(arena), !known);
+                assert_int_equal(weft_semaphore_value(semaphore), 2);
+                assert_int_equal(weft_semaphore_post(semaphore), 0);
+                assert_int_equal(weft_semaphore_value(semaphore), 3);
+        }
+        weft_semaphore_close(semaphore);
+        check_whole(arena);
+        weft_arena_close(arena);
+}
+
 static weft_queue_t *left_open;
 
 static void *open_and_vanish(void *unused)
@@ -119,6 +157,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(its_successor_is_not_taken_for_it),
+                cmocka_unit_test(who_is_nobody_yet_settles_the_dead),
                 cmocka_unit_test(what_it_had_open_is_not_taken_for_its_successor),
         };
 
