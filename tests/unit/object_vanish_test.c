@@ -138,6 +138,9 @@ static void what_it_had_open_is_not_taken_for_its_successor(void **state)
         uint64_t x = 1;
 
         (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(WEFT_TSAN)
+        skip(); /* they keep what they know of a thread until libc has ended it */
+#endif
         assert_int_equal(weft_arena_create(NULL, &options, &arena), 0);
         assert_int_equal(weft_agent_join(arena), 0);
         assert_int_equal(pthread_create(&thread, NULL, open_and_vanish, NULL), 0);
