@@ -174,9 +174,9 @@ static bool is_held_alive(uint32_t life)
 /* Is this thread who libc takes it for? The child of a bare clone system call is its parent to
  * libc: it would put that one's number into the lives that it holds, so that its death would
  * be nobody's, and tangle the parent's list of such mutexes with its own. */
-static bool libc_knows_us(void)
+bool weft_libc_knows_us(void)
 {
-        pthread_mutex_t probe = PTHREAD_MUTEX_INITIALIZER;
+        pthread_mutex_t probe = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP; /* not elided */
         pthread_mutex_lock(&probe);
         bool knows = probe.__data.__owner == gettid();
         pthread_mutex_unlock(&probe);
@@ -188,7 +188,7 @@ static bool libc_knows_us(void)
  * number, in another pid namespace, holds would have the kernel take that one for dead. */
 static bool seize(struct weft_seat_shared *seat)
 {
-        if (is_held_alive(weft_seat_life(seat)) || !libc_knows_us())
+        if (is_held_alive(weft_seat_life(seat)) || !weft_libc_knows_us())
                 return false;
         int rc = pthread_mutex_trylock(life_of(seat));
         if (rc == EOWNERDEAD)
@@ -213,6 +213,12 @@ static int settle_seat(weft_arena_t *arena, uint32_t index)
         int rc = settle(&dead);
         weft_block_cache_drop(&dead);
         return rc;
+}
+
+bool weft_agent_lives(const struct weft_agent *agent)
+{
+        return weft_seat_alive(agent->seat) &&
+               weft_agent_life(agent->arena, agent->sig) == WEFT_ALIVE;
 }
 
 enum weft_life weft_agent_life(weft_arena_t *arena, uint32_t sig)
@@ -350,7 +356,7 @@ static void pin_open_handles(struct weft_agent *agent)
 
 static int join(weft_arena_t *arena, struct weft_agent **out)
 {
-        if (!libc_knows_us())
+        if (!weft_libc_knows_us())
                 return -ENOTSUP;
         struct weft_agent *agent = calloc(1, sizeof *agent);
         size_t words = arena->geo.entries / 64 + 1; /* one bit more than entries */
@@ -374,7 +380,9 @@ static int join(weft_arena_t *arena, struct weft_agent **out)
         renew_number();
         weft_registry_lock();
         agent->mark = give_mark();
-        bool first = !arena->agents;
+        bool first = true;
+        for (const struct weft_agent *a = arena->agents; a && first; a = a->next)
+                first = !weft_agent_lives(a);
         agent->next = arena->agents;
         arena->agents = agent;
         if (first)
@@ -413,8 +421,7 @@ int weft_agent_find(weft_arena_t *arena, struct weft_agent **out)
 static void pass_pins_on(struct weft_agent *agent)
 {
         struct weft_agent *sibling = agent->arena->agents;
-        while (sibling && (sibling == agent ||
-                           weft_agent_life(agent->arena, sibling->sig) == WEFT_GONE))
+        while (sibling && (sibling == agent || !weft_agent_lives(sibling)))
                 sibling = sibling->next;
         if (!sibling)
                 return;

@@ -167,6 +167,14 @@ enum weft_life { WEFT_ALIVE, WEFT_GONE };
  * WEFT_GONE means that its signature is nowhere any more. 18 ns when alive. */
 enum weft_life weft_agent_life(weft_arena_t *arena, uint32_t sig);
 
+/* Has this agent of this process a thread that lives? One that vanished without a word (a bare
+ * exit system call) stays among them; and while another process settles it, its seat is
+ * about to be somebody else's. */
+bool weft_agent_lives(const struct weft_agent *agent);
+
+/* Is this thread who libc takes it for? See agent.c. */
+bool weft_libc_knows_us(void);
+
 /* Gives this process's mapping of the arena up once nobody in it uses it any more; the
  * registry is locked. True if it is gone. */
 bool weft_arena_retire(weft_arena_t *arena);

@@ -61,6 +61,8 @@ int weft_arena_recover(weft_arena_t *arena, struct weft_recovery *report)
                 return -EINVAL;
         if (arena->readonly)
                 return -EROFS;
+        if (!weft_libc_knows_us())
+                return -ENOTSUP;
         weft_agents_settle(arena, &mine);
         if (report)
                 *report = mine;

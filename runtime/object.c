@@ -367,7 +367,7 @@ static void let_go(struct weft_agent *me, struct weft_agent *of,
 {
         if (!weft_entry_touched(of, handle->index))
                 return;
-        if (of != me && weft_agent_life(handle->arena, of->sig) == WEFT_GONE) {
+        if (of != me && !weft_agent_lives(of)) {
                 untouch(of, handle->index);
                 return;
         }

@@ -70,6 +70,14 @@ static int ask_guard(struct weft_subscriber *s, uint64_t p)
         return stamp_of(v, p) > 2 * p ? 0 : rc;
 }
 
+/* Is the ONE producer in the midst of publishing? Or why that cannot be told, in `*rc`. */
+static bool is_under_way(const struct weft_broadcast_view *v, uint64_t *tail, int *rc)
+{
+        *rc = weft_broadcast_tail(v, tail);
+        return !*rc && stamp_of(v, *tail) == 2 * *tail &&
+               weft_load_acq(&v->sh->producer); /* [S] */
+}
+
 /* Position p is not there, nor gone. -EAGAIN; it is shut: -EPIPE if it will never come, 0
  * if it has come meanwhile; or what the guard says. */
 static int at_end(struct weft_subscriber *s, uint64_t p)
@@ -83,11 +91,11 @@ static int at_end(struct weft_subscriber *s, uint64_t p)
         uint64_t t = weft_broadcast_hint(v);
         int rc = 0;
         if (v->one) {
+                if (is_under_way(v, &t, &rc))
+                        return -EAGAIN;
                 weft_fence_for_sure();
-                rc = weft_broadcast_tail(v, &t);
-                if (!rc && stamp_of(v, t) == 2 * t &&
-                    weft_load_acq(&v->sh->producer)) /* [S] */
-                        return -EAGAIN;              /* under way */
+                if (is_under_way(v, &t, &rc))
+                        return -EAGAIN;
         } else if (s->seat) {
                 rc = weft_broadcast_seal(v);
         } else {

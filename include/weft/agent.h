@@ -25,7 +25,8 @@ extern "C" {
 
 /* Takes this thread's seat now instead of at its first operation. 0 if it has one.
  * -EMFILE when all seats are taken by the living, -EROFS, -ENOMEM. -ENOTSUP in the child of a
- * bare clone(2) system call, which libc takes for its parent; fork() and _Fork() are fine. */
+ * bare clone(2) system call, which libc takes for its parent. fork() is fine, and where
+ * there is one thread _Fork(). */
 WEFT_API WEFT_CHECK int weft_agent_join(weft_arena_t *arena);
 
 /* Gives this thread's seat back now instead of at the thread's end. Blocks that it

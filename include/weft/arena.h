@@ -125,7 +125,8 @@ struct weft_recovery {
  * Looks for dead agents and settles them: redoes their intents, returns what they
  * owned, wakes who waited with them, frees their seats. Operations do this by
  * themselves where the dead are in their way; a call makes it happen now. Never waits.
- * Idempotent; may be killed anywhere. `report` may be NULL. -EROFS, -EUCLEAN.
+ * Idempotent; may be killed anywhere. `report` may be NULL. -EROFS, -EUCLEAN, -ENOTSUP (see
+ * weft_agent_join()).
  */
 WEFT_API WEFT_CHECK int weft_arena_recover(weft_arena_t *arena,
                                            struct weft_recovery *report);

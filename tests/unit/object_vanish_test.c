@@ -94,8 +94,9 @@ static void who_is_nobody_yet_settles_the_dead(void **state)
                                                    NULL);
                 CHECK(pid >= 0);
                 if (!pid)
-                        _exit((int)recover_count(arena));
-                assert_int_equal(child_end(pid), known);
+                        _exit(known ? recover_count(arena) == 1
+                                    : weft_arena_recover(arena, NULL) == -ENOTSUP);
+                assert_int_equal(child_end(pid), 1);
                 assert_int_equal(recover_count(arena), !known);
                 assert_int_equal(weft_semaphore_value(semaphore), 2);
                 assert_int_equal(weft_semaphore_post(semaphore), 0);
@@ -156,11 +157,43 @@ static void what_it_had_open_is_not_taken_for_its_successor(void **state)
         weft_arena_close(arena);
 }
 
+static void remove_the_first(void *inherited)
+{
+        weft_arena_t *there = child_reopen(inherited, WEFT_RDWR);
+        CHECK(weft_arena_recover(there, NULL) == 0);
+        CHECK(weft_object_remove(there, "first") == 0);
+        weft_arena_close(there);
+}
+
+/* The next thread of its process takes over what is open, as if there had been nobody before. */
+static void what_it_had_open_stays_for_the_next_thread(void **state)
+{
+        struct weft_arena_options options = { .max_bytes = 8 << 20 };
+        pthread_t thread;
+        uint64_t x = 1;
+
+        (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(WEFT_TSAN)
+        skip();
+#endif
+        assert_int_equal(weft_arena_create(NULL, &options, &arena), 0);
+        weft_agent_leave(arena);
+        assert_int_equal(pthread_create(&thread, NULL, open_and_vanish, NULL), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(weft_agent_join(arena), 0);
+        assert_int_equal(child_end(child_start(remove_the_first, arena)), 0);
+        assert_int_equal(weft_queue_push(left_open, &x, WEFT_NOW), 0);
+        weft_queue_close(left_open);
+        check_whole(arena);
+        weft_arena_close(arena);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(its_successor_is_not_taken_for_it),
                 cmocka_unit_test(who_is_nobody_yet_settles_the_dead),
+                cmocka_unit_test(what_it_had_open_stays_for_the_next_thread),
                 cmocka_unit_test(what_it_had_open_is_not_taken_for_its_successor),
         };
 
