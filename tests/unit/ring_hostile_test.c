@@ -4,16 +4,9 @@
 
 static weft_ring_t *ring;
 
-static const struct weft_ring_options shapes[] = {
-        { 20, 8, 0 },
-        { 512, 0, WEFT_RING_BYTES },
-        { 20, 64, 0 },
-};
-enum { SHAPES = 3 };
-
 static void make_shape(int i)
 {
-        CHECK(weft_ring_create(arena, "r", &shapes[i], &ring) == 0);
+        ring = make_roomy(i);
 }
 
 static void try_everything(weft_ring_t *r)

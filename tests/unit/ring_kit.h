@@ -36,6 +36,21 @@ static inline int whole_arena(void **state)
         return 0;
 }
 
+enum { SHAPES = 3 };
+
+/* Of words, of records, of elements that are alone in their units; not soon full. */
+static inline weft_ring_t *make_roomy(int shape)
+{
+        static const struct weft_ring_options shapes[SHAPES] = {
+                { 20, 8, 0 },
+                { 512, 0, WEFT_RING_BYTES },
+                { 20, 64, 0 },
+        };
+        weft_ring_t *r = NULL;
+        CHECK(weft_ring_create(arena, "r", &shapes[shape], &r) == 0);
+        return r;
+}
+
 static inline weft_ring_t *make(const char *name, uint64_t capacity, uint32_t bytes,
                                 uint32_t flags)
 {

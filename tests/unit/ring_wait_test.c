@@ -8,7 +8,6 @@ static const struct weft_ring_options shapes[] = {
         { 2, 64, 0 },
         { 128, 0, WEFT_RING_BYTES },
 };
-enum { SHAPES = 3 };
 
 static weft_ring_t *make_shape(int i)
 {
