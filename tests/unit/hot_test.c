@@ -1,5 +1,6 @@
 /* tests/unit/hot_test.c -- hot streams: items, the one end, types, loans, select, arguments. */
 #define _GNU_SOURCE
+#include "codata/hot_internal.h"
 #include "tests/unit/hot_kit.h"
 
 /* ---- items --------------------------------------------------------------------- */
@@ -162,6 +163,20 @@ static void there_is_one_end_and_it_stays(void **state)
                 check_whole(arena);
                 weft_hot_unsubscribe(s);
                 weft_hot_unsubscribe(late);
+                drop(hot);
+        }
+}
+
+static void an_end_that_nobody_wrote_is_unclean(void **state)
+{
+        (void)state;
+        EACH_MODE(m)
+        {
+                weft_hot_t *hot = make(8, m->bytes, m->policy, m->flags);
+                struct weft_census census;
+                CHECK(weft_tally_set_once(&weft_hot_sh(hot)->end, 5000));
+                assert_int_equal(weft_arena_check(arena, &census), -EUCLEAN);
+                assert_int_equal(census.corrupt, 1);
                 drop(hot);
         }
 }
@@ -495,6 +510,7 @@ int main(void)
                 TEST(batches),
                 TEST(in_place),
                 TEST(there_is_one_end_and_it_stays),
+                TEST(an_end_that_nobody_wrote_is_unclean),
                 TEST(one_drives_at_a_time_and_nobody_minds_if_he_yields),
                 TEST(a_thread_that_ends_without_yielding_is_as_dead),
                 TEST(the_end_goes_before_the_drivers_death),
