@@ -181,7 +181,11 @@ static inline const struct weft_agent *weft_handle_me(const struct weft_handle *
         return __builtin_expect(known, 1) ? me : NULL;
 }
 
+/* The object has gone: so whoever uses the handle, or one of its parts', is told. The registry
+ * is locked. */
 void weft_handle_strand(struct weft_handle *handle);
+
+/* Pins the object for `agent`, whom `me` is or acts for: 0; -ENOENT. */
 int weft_handle_pin(struct weft_handle *handle, struct weft_agent *agent,
                     struct weft_agent *me);
 
