@@ -66,8 +66,8 @@ static int do_more(struct weft_pool_op *op)
         struct weft_pool *p = op->p;
         if (has_left(p)) {
                 int64_t n = weft_pool_inspect_all(op, p->on_death, p->context);
-                if (n == -EAGAIN ||
-                    n == -ENOSPC) /* of look; of a get they say something else */
+                /* Of look; of a get these say something else. */
+                if (n == -EAGAIN || n == -ENOSPC)
                         return -ECANCELED;
                 return n < 0 ? (int)n : 0;
         }
